@@ -1,0 +1,6 @@
+"""``python -m neurotransfer``."""
+
+from neurotransfer.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""The command line: a Click command a verb; options become Settings and a Job, errors a sentence and an exit code."""
+
+import json
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from neurotransfer.errors import NeurotransferError
+from neurotransfer.options import PATH, objective_options, option, run_options, to_settings
+
+EPILOG = "Every option can also be given as an environment variable: NEUROTRANSFER_STYLE_WEIGHT for --style-weight."
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=EPILOG)
+@click.version_option(package_name="neurotransfer")
+def cli() -> None:
+    """Paint photographs in the style of pictures."""
+
+
+@cli.command(epilog=EPILOG)
+@option("-c", "--content", type=PATH, show_default="a shipped photo", help="The photo.")
+@option("-s", "--style", type=PATH, show_default="a shipped painting", help="The painting.")
+@option(
+    "-o",
+    "--output",
+    metavar="PATH",
+    default="output/",
+    show_default=True,
+    help="A folder, in which the run gets its own, or a file name (.png .jpg .webp .tif).",
+)
+@option("--overwrite", is_flag=True, help="Replace an existing result.")
+@option("--snapshot-every", metavar="N", type=click.IntRange(min=0), show_default="20 in a folder, 0 for a file",
+        help="Steps between saved snapshots; 0 for none.")  # fmt: skip
+@objective_options
+@run_options
+@option("-q", "--quiet", is_flag=True, help="Print errors only.")
+@option("-v", "--verbose", is_flag=True, help="Print what is decided, and why.")
+@option("--json", "as_json", is_flag=True, help="Print one JSON object at the end; all else goes to standard error.")
+def run(
+    content: Path | None,
+    style: Path | None,
+    output: str,
+    overwrite: bool,
+    snapshot_every: int | None,
+    preset: str,
+    weights: str | None,
+    quiet: bool,
+    verbose: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Paint one photo in the style of one picture."""
+    begun = time.monotonic()
+    _log_to_stderr(quiet=quiet, verbose=verbose)
+    settings = to_settings(preset, given)
+
+    from neurotransfer.job import Job, prepare, run_job
+    from neurotransfer.progress import progress
+    from neurotransfer.samples import PAINTING, PHOTO
+
+    job = Job(content or PHOTO, style or PAINTING, settings, output, weights, snapshot_every, overwrite)
+    prepared = prepare(job)
+    with progress(settings.steps, quiet=quiet) as on_step:
+        result = run_job(prepared, on_step)
+    if as_json:
+        click.echo(json.dumps({"picture": str(result.picture), **result.report}))
+    elif not quiet:
+        click.echo(f"Painted in {time.monotonic() - begun:.0f} s: {result.picture}")
+
+
+@cli.command(epilog=EPILOG)
+@option("-c", "--content", type=PATH, required=True, help="The photo.")
+@option("-s", "--style", type=PATH, required=True, help="The painting.")
+@objective_options
+@option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
+@click.argument("images", type=PATH, nargs=-1, required=True, metavar="IMAGE...")
+def evaluate(
+    content: Path,
+    style: Path,
+    images: tuple[Path, ...],
+    preset: str,
+    weights: str | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Print content, style and total loss of existing pictures.
+
+    Each is measured at its own size, or at --size where that is given; weights are included, as in a run.
+    """
+    settings = to_settings(preset, given)
+    side = given["size"] if isinstance(given["size"], int) else None
+
+    from neurotransfer.evaluate import evaluate as measure
+
+    rows = [
+        {"file": str(path), **losses._asdict(), "total": losses.total}
+        for path, losses in measure(images, content, style, settings, weights, side)
+    ]
+    if as_json:
+        click.echo(json.dumps({"settings": settings.as_json(), "images": rows}))
+        return
+    width = max(len(str(row["file"])) for row in rows)
+    click.echo(f"{'picture':{width}}  {'content':>10}  {'style':>10}  {'tv':>10}  {'total':>10}")
+    for row in rows:
+        figures = "  ".join(f"{row[term]:10.4g}" for term in ("content", "style", "tv", "total"))
+        click.echo(f"{row['file']:{width}}  {figures}")
+
+
+@cli.group()
+def weights() -> None:
+    """Look at the VGG-19 weights."""
+
+
+@weights.command()
+@option("--weights", "choice", metavar="builtin|PATH", default=None, help="As for run.")
+@option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def info(choice: str | None, as_json: bool) -> None:
+    """Say which weights would be used, where they lie, their layout and hash."""
+    from neurotransfer.weights import load_weights
+
+    source = load_weights(choice).source
+    if as_json:
+        click.echo(json.dumps({**source.as_json(), "path": str(source.path)}))
+        return
+    for name, value in (("file", source.path), ("layout", source.layout), ("sha256", source.sha256)):
+        click.echo(f"{name:7} {value}")
+
+
+def _log_to_stderr(*, quiet: bool, verbose: bool) -> None:
+    level = logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    logging.getLogger("neurotransfer").setLevel(level)
+
+
+def main() -> None:
+    """Run the command line; every known error becomes one sentence on standard error and an exit code."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        code = error.exit_code
+    except click.ClickException as error:
+        click.echo(f"Error: {error.format_message()}", err=True)
+        code = error.exit_code
+    except NeurotransferError as error:
+        click.echo(f"Error: {error}", err=True)
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        code = 130
+    sys.exit(code)

@@ -1,0 +1,28 @@
+"""The errors a user can meet. Each carries its exit code; the command line prints the message and nothing else.
+
+A message says what happened, what was expected, what was found, and what to do.
+"""
+
+
+class NeurotransferError(Exception):
+    """Something failed while working: exit code 1."""
+
+    exit_code = 1
+
+
+class InputError(NeurotransferError):
+    """A file, folder or setting that cannot be used as given, found before any work: exit code 2."""
+
+    exit_code = 2
+
+
+class NotFiniteError(NeurotransferError):
+    """A loss became NaN or infinite; the last good picture is kept."""
+
+
+class RunInterruptedError(NeurotransferError):
+    """The user (or the system) asked the run to stop; exit code 128 + signal number, as shells have it."""
+
+    def __init__(self, signal_number: int, message: str) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal_number

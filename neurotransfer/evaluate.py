@@ -1,0 +1,61 @@
+"""The losses of existing pictures against a photo and a painting: how two programs' results are compared."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from neurotransfer.errors import InputError
+from neurotransfer.images import fit, open_picture, pixels
+from neurotransfer.settings import Settings
+from neurotransfer.sizes import needed_layers, plan_style_size
+from neurotransfer.weights import load_weights
+
+if TYPE_CHECKING:
+    from neurotransfer.objective import Losses
+
+
+def evaluate(
+    pictures: Sequence[Path],
+    content: Path,
+    style: Path,
+    settings: Settings,
+    weights: str | Path | None = None,
+    long_side: int | None = None,
+) -> Iterator[tuple[Path, "Losses"]]:
+    """Yield each picture's path and losses, measured at the picture's own size or at the given long side.
+
+    The photo is resampled to the picture's size, the painting to ``style_scale`` times its long side.
+
+    Raises:
+        InputError: a file cannot be used, or a picture's shape is not the photo's. Raised before any work.
+    """
+    photo, painting = open_picture(content), open_picture(style)
+    opened = [(path, open_picture(path)) for path in pictures]
+    for path, picture in opened:
+        _check_aspect(path, picture, photo)
+    loaded = load_weights(weights, needed_layers(settings))
+
+    from neurotransfer.objective import Objective  # loads TensorFlow, now that every input is known to be good
+    from neurotransfer.vgg import VGG19
+
+    network = VGG19(loaded, settings.pooling)
+    objectives: dict[tuple[int, int], Objective] = {}
+    for path, picture in opened:
+        size = fit(picture.size, long_side) if long_side else picture.size
+        if size not in objectives:
+            objectives.clear()  # one size's targets at a time
+            style_target = pixels(painting, plan_style_size(painting.size, size, settings))
+            objectives[size] = Objective(network, settings, pixels(photo, size), style_target)
+        yield path, objectives[size](pixels(picture, size), gradient=False).losses
+
+
+def _check_aspect(path: Path, picture: Image.Image, photo: Image.Image) -> None:
+    width, height = picture.size
+    expected = fit(photo.size, max(width, height))
+    if max(abs(width - expected[0]), abs(height - expected[1])) > max(2, 0.01 * max(width, height)):
+        raise InputError(
+            f"{path} is {width}x{height} pixels, expected the photo's shape, {expected[0]}x{expected[1]}; "
+            "give the photo that it was painted from."
+        )

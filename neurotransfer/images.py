@@ -1,0 +1,164 @@
+"""Picture files <-> RGB. Reading makes an 8-bit RGB Pillow picture; arrays are float32 (height, width, 3) in 0..255.
+
+Knows nothing of TensorFlow or of style transfer.
+"""
+
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+
+from neurotransfer.errors import InputError, NeurotransferError
+
+Array = NDArray[np.float32]
+Source = str | Path | Image.Image | NDArray[Any]
+"""What may stand for a picture: a file's path, a Pillow picture, or an array (height, width, 3) in 0..255."""
+
+SAVE_OPTIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
+    {
+        ".png": ("PNG", {"compress_level": 6}),
+        ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
+        ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
+        ".webp": ("WEBP", {"quality": 95}),
+        ".tif": ("TIFF", {"compression": "tiff_deflate"}),
+        ".tiff": ("TIFF", {"compression": "tiff_deflate"}),
+    }
+)
+"""Extension of a result -> Pillow's format and options."""
+
+_SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
+
+
+def open_picture(source: Source) -> Image.Image:
+    """Return ``source`` as an upright 8-bit RGB picture, transparency flattened over white.
+
+    Raises:
+        InputError: there is no such file, it is a folder, or it cannot be read as a picture.
+    """
+    if isinstance(source, Image.Image):
+        return _to_rgb(source)
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
+    path = Path(source)
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; expected a picture file.")
+    if not path.exists():
+        raise InputError(f"There is no picture {path}; check the name and the folder.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as picture:
+                return _to_rgb(picture)
+    except UnidentifiedImageError:
+        raise InputError(f"{path} is not a picture of a known format; expected JPEG, PNG, WebP or TIFF.") from None
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path} cannot be read as a picture: {str(error).rstrip('.')}.") from None
+
+
+def _from_array(array: NDArray[Any]) -> Image.Image:
+    if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
+        raise InputError(f"A picture array must have the shape (height, width, 3); found {array.shape}.")
+    return Image.fromarray(to_uint8(array.astype(np.float32, copy=False)))
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode in _SIXTEEN_BIT:  # Pillow's own conversion would clip at 255
+        values = np.asarray(picture, dtype=np.float32) / 257.0
+        return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8)).convert("RGB")
+    if picture.mode == "F":  # floating point TIFF: 0..1 by convention
+        values = np.nan_to_num(np.asarray(picture, dtype=np.float32)) * 255.0
+        return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8)).convert("RGB")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        return Image.alpha_composite(white, picture).convert("RGB")
+    return picture.convert("RGB")
+
+
+def fit(picture_size: tuple[int, int], long_side: int) -> tuple[int, int]:
+    """Return ``(width, height)`` with the given long side and the aspect ratio of ``picture_size``."""
+    width, height = picture_size
+    scale = long_side / max(width, height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def pixels(picture: Image.Image, size: tuple[int, int] | None = None) -> Array:
+    """Return the picture as float32 (height, width, 3) in 0..255, resampled (Lanczos) to ``size`` (width, height)."""
+    if size is not None and size != picture.size:
+        picture = picture.resize(size, Image.Resampling.LANCZOS)
+    return np.asarray(picture, dtype=np.float32)
+
+
+def to_uint8(image: Array) -> NDArray[np.uint8]:
+    """Round to the nearest integer and clip to 0..255; nothing is stretched."""
+    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+
+
+def load_image(path: str | Path) -> Array:
+    """Return a picture file as a float32 array (height, width, 3), RGB in 0..255, upright.
+
+    Raises:
+        InputError: the file cannot be read as a picture.
+    """
+    return pixels(open_picture(path))
+
+
+def check_extension(path: Path) -> None:
+    """Raise `InputError` unless a result can be saved under this name."""
+    if path.suffix.lower() not in SAVE_OPTIONS:
+        raise InputError(
+            f"{path} has the unknown extension {path.suffix!r}; use {', '.join(SAVE_OPTIONS)}, "
+            "or end the name with '/' for a folder."
+        )
+
+
+def save_image(path: str | Path, image: Array, text: Mapping[str, str] | None = None) -> None:
+    """Save an RGB array (height, width, 3) in 0..255: rounded, clipped, whole or not at all.
+
+    The picture is written to a temporary file in the same folder and renamed, so that ``path`` never holds half a
+    picture. An existing file is replaced. ``text`` goes into a PNG as text chunks; other formats leave it out.
+
+    Raises:
+        InputError: the extension is unknown.
+        NeurotransferError: the file cannot be written.
+    """
+    path = Path(path)
+    check_extension(path)
+    kind, options = SAVE_OPTIONS[path.suffix.lower()]
+    options = dict(options)
+    if kind == "PNG" and text:
+        chunks = PngImagePlugin.PngInfo()
+        for key, value in text.items():
+            chunks.add_text(key, value)
+        options["pnginfo"] = chunks
+    picture = Image.fromarray(to_uint8(image))
+    with atomic_file(path) as temporary:
+        picture.save(temporary, format=kind, **options)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` to write to; renamed to ``path`` when the block ends well, else removed.
+
+    Raises:
+        NeurotransferError: the block or the renaming met an `OSError`.
+    """
+    temporary = path.with_name(f".{path.name[:80]}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb+") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise NeurotransferError(f"{path} cannot be written: {error.strerror or error}.") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)

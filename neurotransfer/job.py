@@ -1,0 +1,139 @@
+"""A job: paths and settings in, files out. Everything that can be wrong is looked at before TensorFlow is loaded."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from neurotransfer.errors import InputError, NeurotransferError, NotFiniteError, RunInterruptedError
+from neurotransfer.images import open_picture
+from neurotransfer.interrupts import stop_signals
+from neurotransfer.outputs import OutputPlan, plan_output, release, run_name
+from neurotransfer.record import Recorder, file_facts
+from neurotransfer.samples import PAINTING, PHOTO
+from neurotransfer.settings import DEFAULT, INITS, Settings
+from neurotransfer.sizes import needed_layers, plan_size
+from neurotransfer.weights import Weights, load_weights
+
+if TYPE_CHECKING:
+    from neurotransfer.pyramid import Step
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to paint: which files, how, and where to."""
+
+    content: Path = PHOTO
+    style: Path = PAINTING
+    settings: Settings = DEFAULT
+    output: str = "output/"
+    weights: str | Path | None = None
+    snapshot_every: int | None = None
+    """Steps between snapshots; None: 20 in a run folder, none beside a file."""
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A job whose inputs are open and checked and whose place on disk is claimed."""
+
+    job: Job
+    photo: Image.Image
+    painting: Image.Image
+    weights: Weights
+    plan: OutputPlan
+    facts: dict[str, Any] = field(repr=False)
+    """Settings, inputs and weights as plain values without folders."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run left: the final picture's path and the run log."""
+
+    picture: Path
+    report: dict[str, Any]
+
+
+def prepare(job: Job) -> Prepared:
+    """Open and check everything that a job needs, and claim its output; loads no TensorFlow.
+
+    Raises:
+        InputError: something cannot be used as given. Nothing was written.
+    """
+    photo, painting = open_picture(job.content), open_picture(job.style)
+    start = None if job.settings.init in INITS else Path(job.settings.init)
+    if start is not None:
+        if not start.exists():
+            raise InputError(f"--init must be {', '.join(INITS)} or a picture file; there is no file {str(start)!r}.")
+        open_picture(start)
+    width, height = _announced_size(photo, job.settings)
+    weights = load_weights(job.weights, needed_layers(job.settings))
+    facts = {
+        "content": file_facts(job.content),
+        "style": file_facts(job.style),
+        "weights": weights.source.as_json(),
+        "settings": job.settings.as_json(),
+        "width": width,
+        "height": height,
+    }
+    if start is not None:
+        facts["init"] = file_facts(start)
+    plan = plan_output(
+        job.output, run_name(job.content, job.style), snapshot_every=job.snapshot_every, overwrite=job.overwrite
+    )
+    return Prepared(job, photo, painting, weights, plan, facts)
+
+
+def _announced_size(photo: Image.Image, settings: Settings) -> tuple[int, int]:
+    width, height = plan_size(photo.size, settings)
+    asked = settings.size
+    if isinstance(asked, int) and asked > max(width, height):
+        logger.log(
+            logging.INFO if asked == DEFAULT.size else logging.WARNING,
+            "The photo is %dx%d, smaller than --size %d: painted at its own size (--enlarge to enlarge it).",
+            *photo.size,
+            asked,
+        )
+    return width, height
+
+
+def run_job(prepared: Prepared, on_step: Callable[["Step"], None] | None = None) -> Result:
+    """Paint, record every step, and call ``on_step`` with each.
+
+    Whatever ends the run early, the picture of the last good step and the run log are saved first.
+
+    Raises:
+        RunInterruptedError: SIGINT or SIGTERM arrived.
+        NeurotransferError: a loss was not finite, or a file could not be written.
+    """
+    settings = prepared.job.settings
+    recorder = Recorder(prepared.plan, prepared.facts)
+    failure: NeurotransferError | None = None
+    try:
+        with stop_signals() as arrived:
+            from neurotransfer.pyramid import stylize  # loads TensorFlow: seconds, during which a signal is kept
+
+            for step in stylize(prepared.photo, prepared.painting, settings, weights=prepared.weights):
+                recorder.add(step)
+                if on_step is not None:
+                    on_step(step)
+                if arrived and step.index < settings.steps:
+                    failure = RunInterruptedError(arrived[0], f"Interrupted at step {step.index} of {settings.steps}.")
+                    break
+    except NotFiniteError as error:
+        failure = error
+    finally:
+        release(prepared.plan)
+    status = f"stopped: {failure}" if failure else "finished"
+    picture = recorder.finish(status)
+    if failure is not None:
+        where = f"The picture so far is {picture}" if picture else "No picture was made"
+        failure.args = (f"{failure} {where}.",)
+        raise failure
+    assert picture is not None
+    return Result(picture, recorder.report(status))

@@ -1,0 +1,53 @@
+"""The loss terms: pure functions of tensors. Unweighted here, except for the weights of layers within a term.
+
+Two forms of the same ideas (Gatys, Ecker and Bethge, CVPR 2016):
+
+=========  ==========================  ===================================
+form       content, per layer          style, per layer
+=========  ==========================  ===================================
+``gatys``  1/4 mean of (F - F_c)^2     1/4 sum over entries of (G - G_s)^2
+``mean``   mean of (F - F_c)^2         mean over entries of (G - G_s)^2
+=========  ==========================  ===================================
+
+F are activations (1, height, width, channels); G is the Gram matrix below. All are means over positions, so a weight
+keeps its meaning at any picture size.
+"""
+
+from neurotransfer.backend import tf
+from neurotransfer.vgg import Tensor
+
+
+def gram(features: Tensor) -> Tensor:
+    """Return the Gram matrix F^T F / (H W C), (channels, channels), of activations (1, H, W, C) (Gatys et al. 2016)."""
+    height, width, channels = features.shape[1:]
+    rows = tf.reshape(features, [height * width, channels])
+    return _second_moment(rows) / float(height * width * channels)
+
+
+@tf.custom_gradient  # type: ignore[untyped-decorator]
+def _second_moment(rows: Tensor) -> Tensor:
+    """F^T F of (positions, channels). The two halves of its derivative are one product: F (dG + dG^T)."""
+
+    def gradient(upstream: Tensor) -> Tensor:
+        return tf.matmul(rows, upstream + tf.transpose(upstream))
+
+    return tf.matmul(rows, rows, transpose_a=True), gradient
+
+
+def content_loss(features: Tensor, target: Tensor, form: str) -> Tensor:
+    """Return the content loss of one layer, a scalar."""
+    difference = tf.reduce_mean(tf.math.squared_difference(features, target))
+    return difference / 4.0 if form == "gatys" else difference
+
+
+def style_loss(gram_matrix: Tensor, target: Tensor, form: str) -> Tensor:
+    """Return the style loss of one layer from its Gram matrix (channels, channels), a scalar."""
+    squares = tf.math.squared_difference(gram_matrix, target)
+    return tf.reduce_sum(squares) / 4.0 if form == "gatys" else tf.reduce_mean(squares)
+
+
+def total_variation(image: Tensor) -> Tensor:
+    """Return the mean squared difference of vertical plus that of horizontal neighbours of (1, H, W, 3) in 0..255."""
+    down = tf.reduce_mean(tf.math.squared_difference(image[:, 1:], image[:, :-1]))
+    right = tf.reduce_mean(tf.math.squared_difference(image[:, :, 1:], image[:, :, :-1]))
+    return down + right

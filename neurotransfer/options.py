@@ -1,0 +1,130 @@
+"""The command line's options, their types, and how they become Settings. Imports nothing heavy."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from neurotransfer.settings import CHOICES, DEFAULT, INITS, ORIGINAL, PRESETS, LayerWeights, Settings, preset
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def option(*names: str, **attributes: Any) -> Callable[[Command], Command]:
+    """A `click.option` that can also be given as the environment variable ``NEUROTRANSFER_<NAME>``."""
+    long_name = next(name for name in names if name.startswith("--")).split("/")[0]
+    variable = "NEUROTRANSFER_" + long_name.removeprefix("--").replace("-", "_").upper()
+    return click.option(*names, envvar=variable, **attributes)
+
+
+class _SizeType(click.ParamType[Any]):
+    name = "size"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
+        return "N|original"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == ORIGINAL or isinstance(value, int):
+            return value
+        try:
+            return int(value)
+        except ValueError:
+            self.fail(f"expected a number of pixels or '{ORIGINAL}', found {value!r}.", param, ctx)
+
+
+class _LayerType(click.ParamType[Any]):
+    """``conv4_2`` or ``conv4_2=0.5`` -> (name, weight or None)."""
+
+    name = "layer"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
+        return "LAYER[=WEIGHT]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, tuple):
+            return value
+        name, equals, weight = value.partition("=")
+        try:
+            return name, float(weight) if equals else None
+        except ValueError:
+            self.fail(f"expected a number after '=', found {weight!r}.", param, ctx)
+
+
+PATH = click.Path(path_type=Path)
+
+
+def _setting(*names: str, **attributes: Any) -> Callable[[Command], Command]:
+    """An option of the `Settings` field of the same name: its default and its choices come from there."""
+    field = names[-1].removeprefix("--").split("/")[0].replace("-", "_")
+    if field in CHOICES:
+        attributes["type"] = click.Choice(CHOICES[field])
+    default = getattr(DEFAULT, field, None)
+    shown = ("yes" if default else "no") if isinstance(default, bool) else str(default)
+    attributes.setdefault("show_default", shown)
+    return option(*names, default=None, **attributes)
+
+
+def _stack(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+objective_options = _stack(
+    option("--preset", metavar="NAME", default="default", show_default=True,
+           help=f"Starting point: {', '.join(PRESETS)}."),
+    _setting("--size", type=_SizeType(), help="Long side in pixels; the aspect ratio is the photo's."),
+    _setting("--content-weight", type=float, help="Weight of the content loss."),
+    _setting("--style-weight", type=float, help="Weight of the style loss."),
+    _setting("--tv-weight", type=float, help="Weight of the total variation loss, which smooths."),
+    _setting(
+        "content_layers", "--content-layer", type=_LayerType(), multiple=True, show_default="conv4_2",
+        help="Layer of the content loss; repeatable. Without =WEIGHT: an equal share.",
+    ),
+    _setting(
+        "style_layers", "--style-layer", type=_LayerType(), multiple=True, show_default="conv1_1 ... conv5_1, 0.2 each",
+        help="Layer of the style loss; repeatable. Without =WEIGHT: an equal share.",
+    ),
+    _setting("--objective", help="How differences become losses; see docs/settings.md."),
+    _setting("--style-scale", type=float, help="Size of the painting relative to the result: larger, larger strokes."),
+    _setting("--pooling", help="Pooling of the network."),
+    option("--weights", metavar="builtin|PATH", default=None, show_default="found, else built in",
+           help="VGG-19 weights: the built-in ones, or the official .mat file."),
+)  # fmt: skip
+"""Options that decide what is measured: shared by ``run`` and ``evaluate``."""
+
+run_options = _stack(
+    _setting("--enlarge/--no-enlarge", help="Enlarge a photo smaller than --size."),
+    _setting("--steps", type=int, help="Number of updates of the picture."),
+    _setting("--optimizer", help="How the picture is updated."),
+    _setting("--learning-rate", type=float, help="Adam's rate, in units of 0..255 a step."),
+    _setting("--init", metavar=f"{'|'.join(INITS)}|PATH", help="Start picture."),
+    _setting("--noise-ratio", type=float, help="Share of noise mixed into the start picture, 0 to 1."),
+    _setting("--noise", help="Kind of noise: uniform in [-20, 20], or normal with deviation 0.256."),
+    _setting("--clip/--no-clip", help="Keep pixels inside 0..255 at every step."),
+    _setting("--seed", type=int, help="Seed of the noise."),
+)
+"""Options that decide how the picture is found."""
+
+
+def to_settings(preset_name: str, given: dict[str, Any]) -> Settings:
+    """Return the preset's settings with the options that were given on top.
+
+    Raises:
+        InputError: the preset is unknown or a value is out of its range.
+    """
+    changes = {name: value for name, value in given.items() if value is not None and value != ()}
+    for name in ("content_layers", "style_layers"):
+        if name in changes:
+            changes[name] = _shares(changes[name])
+    if changes.get("init", "content") not in INITS:
+        changes["init"] = Path(changes["init"])
+    return preset(preset_name, **changes)
+
+
+def _shares(layers: tuple[tuple[str, float | None], ...]) -> LayerWeights:
+    return tuple((name, 1.0 / len(layers) if weight is None else weight) for name, weight in layers)

@@ -1,0 +1,103 @@
+"""Where a run's files go: decided, and checked, before anything is computed. Touches nothing that is already there."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from neurotransfer.errors import InputError
+from neurotransfer.images import check_extension
+
+DEFAULT_SNAPSHOT_EVERY = 20
+
+
+@dataclass(frozen=True)
+class OutputPlan:
+    """The paths of one run: the final picture, the snapshots' folder, and the log (None: no log)."""
+
+    final: Path
+    snapshots: Path
+    snapshot_every: int
+    log: Path | None
+    overwrite: bool
+
+    def final_path(self) -> Path:
+        """Return where the final picture goes now: a free name if a stranger's file came in between."""
+        in_own_folder = self.log is not None
+        return self.final if self.overwrite or in_own_folder else free_name(self.final)
+
+
+def plan_output(output: str, name: str, *, snapshot_every: int | None = None, overwrite: bool = False) -> OutputPlan:
+    """Decide the paths of a run called ``name`` and make sure that they can be written.
+
+    ``output`` is a file if it ends with a picture's extension, else a folder that gets a folder of its own for the
+    run: claimed here, with a number added to its name rather than touching an earlier run.
+
+    Raises:
+        InputError: the extension is unknown, the file exists, or the folder cannot be written to.
+    """
+    path = Path(output)
+    if path.is_dir() or output.endswith(("/", os.sep)) or not path.suffix:
+        every = DEFAULT_SNAPSHOT_EVERY if snapshot_every is None else snapshot_every
+        folder = _claim_folder(path, name, overwrite=overwrite)
+        return OutputPlan(folder / "final.png", folder, every, folder / "run.json", overwrite)
+    check_extension(path)
+    snapshots = path.with_name(f"{path.stem}-snapshots")
+    every = snapshot_every or 0
+    for taken in (path, snapshots) if every else (path,):
+        if taken.exists() and not overwrite:
+            raise InputError(f"{taken} exists already and stays as it is; choose another name, or give --overwrite.")
+    _check_writable(path.parent)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return OutputPlan(path, snapshots, every, None, overwrite)
+
+
+def free_name(path: Path) -> Path:
+    """Return ``path``, or the first of ``name-2``, ``name-3``, ... that does not exist."""
+    candidate, number = path, 2
+    while candidate.exists():
+        candidate, number = path.with_name(f"{path.stem}-{number}{path.suffix}"), number + 1
+    return candidate
+
+
+def release(plan: OutputPlan) -> None:
+    """Remove the claimed run folder again if nothing was written into it."""
+    if plan.log is not None and plan.log.parent.is_dir() and not any(plan.log.parent.iterdir()):
+        plan.log.parent.rmdir()
+
+
+def _claim_folder(parent: Path, name: str, *, overwrite: bool) -> Path:
+    _check_writable(parent)
+    folder = parent / name
+    if overwrite and folder.is_dir():
+        for old in folder.iterdir():
+            if re.fullmatch(r"\d+\.png|final\.png|run\.json", old.name):
+                old.unlink()
+        return folder
+    while True:
+        folder = free_name(parent / name)
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:  # another run took the name just now
+            continue
+        except OSError as error:
+            raise InputError(
+                f"The folder {folder} cannot be made: {error.strerror}; choose another --output."
+            ) from None
+        return folder
+
+
+def _check_writable(folder: Path) -> None:
+    """Raise `InputError` unless files can be made in ``folder`` or, if it is missing, in its nearest parent."""
+    existing = folder
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    if not existing.is_dir():
+        raise InputError(f"The output folder {folder} cannot be made: {existing} is a file; choose another --output.")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise InputError(f"The output folder {existing} is not writable; choose another --output.")
+
+
+def run_name(content: Path, style: Path) -> str:
+    """Return ``<content>-<style>`` from two picture files' names."""
+    return f"{content.stem}-{style.stem}"

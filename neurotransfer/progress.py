@@ -1,0 +1,69 @@
+"""What the user sees while a run goes on: a bar on a terminal, else a plain line every few seconds."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from neurotransfer.pyramid import Step
+
+SECONDS_BETWEEN_LINES = 5.0
+
+
+@contextmanager
+def progress(total: int, *, quiet: bool) -> Iterator[Callable[["Step"], None]]:
+    """Yield a callable that shows each step of ``total`` on standard error; ``quiet`` shows nothing."""
+    if quiet:
+        yield lambda _: None
+    elif sys.stderr.isatty():
+        with _bar(total) as show:
+            yield show
+    else:
+        yield _lines(total)
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[Callable[["Step"], None]]:
+    begun = time.monotonic()
+
+    def describe(step: "Step | None") -> str:
+        return "" if step is None else f"{_losses(step)}  {_clock(time.monotonic() - begun)} elapsed"
+
+    bar = click.progressbar(
+        length=total, show_pos=True, show_percent=False, width=20, item_show_func=describe, file=sys.stderr
+    )
+    with bar:
+        yield lambda step: bar.update(min(step.index, 1), step)
+
+
+def _lines(total: int) -> Callable[["Step"], None]:
+    begun = printed = time.monotonic()
+
+    def show(step: "Step") -> None:
+        nonlocal begun, printed
+        now = time.monotonic()
+        if step.index == 0:
+            begun = now  # what came before, loading TensorFlow, tells nothing of a step's time
+        elif now - printed < SECONDS_BETWEEN_LINES and step.index < total:
+            return
+        printed, elapsed = now, now - begun
+        left = f", about {_clock(elapsed / step.index * (total - step.index))} left" if step.index else ""
+        click.echo(f"step {step.index}/{total}  {_losses(step)}  {_clock(elapsed)} elapsed{left}", err=True)
+
+    return show
+
+
+def _losses(step: "Step") -> str:
+    content, style, tv = step.losses
+    tail = f" tv {tv:.3g}" if tv else ""
+    return f"loss {step.losses.total:.3g} (content {content:.3g} style {style:.3g}{tail})"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,163 @@
+"""Settings: every number and choice that decides how the picture looks, with its default and its range.
+
+Knows nothing of files (except that a start picture may be named), TensorFlow or the command line.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+from neurotransfer.errors import InputError
+from neurotransfer.layers import check_layer
+
+LayerWeights = tuple[tuple[str, float], ...]
+"""Pairs of layer name and weight within its loss term."""
+
+ORIGINAL = "original"
+
+CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "optimizer": ("adam",),
+        "objective": ("gatys", "mean"),
+        "pooling": ("avg", "max"),
+        "noise": ("uniform", "normal"),
+    }
+)
+INITS = ("content", "noise", "style")
+
+RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "size": (32, 65_535),
+        "steps": (0, 1_000_000),
+        "learning_rate": (0.0, float("inf")),
+        "content_weight": (0.0, float("inf")),
+        "style_weight": (0.0, float("inf")),
+        "tv_weight": (0.0, float("inf")),
+        "style_scale": (0.05, 20.0),
+        "noise_ratio": (0.0, 1.0),
+        "seed": (0, 2**63 - 1),
+    }
+)
+"""Smallest and largest allowed value of each number; infinity itself is never allowed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How to paint. Checked on creation: a value out of its range raises `InputError`.
+
+    The loss weights have the same meaning at any picture size, since every term is a mean over positions.
+    """
+
+    size: int | Literal["original"] = 512
+    """Long side of the result in pixels; the aspect ratio is the photo's. ``"original"``: the photo's own size."""
+    enlarge: bool = False
+    """Whether a photo smaller than `size` is enlarged to it."""
+    steps: int = 100
+    """Number of updates of the picture."""
+    optimizer: Literal["adam"] = "adam"
+    learning_rate: float = 4.0
+    """Adam's rate: about the largest change of a pixel in one step, in units of 0..255."""
+    content_weight: float = 10.0
+    style_weight: float = 40.0
+    tv_weight: float = 0.0
+    """Weight of the total variation term: squared differences of neighbouring pixels."""
+    content_layers: LayerWeights = (("conv4_2", 1.0),)
+    style_layers: LayerWeights = tuple((f"conv{block}_1", 0.2) for block in range(1, 6))
+    objective: Literal["gatys", "mean"] = "gatys"
+    """How differences become losses: ``gatys`` = 1/4 mean over features, 1/4 sum over Gram entries;
+    ``mean`` = mean over both. See `neurotransfer.losses`."""
+    pooling: Literal["avg", "max"] = "avg"
+    style_scale: float = 1.0
+    """Long side of the painting relative to that of the result: larger makes larger strokes."""
+    init: str | Path = "content"
+    """Start picture: ``content``, ``noise``, ``style``, or a picture file."""
+    noise_ratio: float = 0.0
+    """Share of noise mixed into the start picture, 0 to 1; a start from ``noise`` is noise alone."""
+    noise: Literal["uniform", "normal"] = "uniform"
+    """``uniform`` in [-20, 20] or ``normal`` with standard deviation 0.256, around the mean pixel."""
+    clip: bool = True
+    """Whether pixels stay inside 0..255 at every step, so that saving changes nothing."""
+    seed: int = 0
+    """Seed of the noise."""
+
+    def __post_init__(self) -> None:
+        """Check every value; the first bad one raises `InputError`."""
+        for name, (low, high) in RANGES.items():
+            _check_range(name, getattr(self, name), low, high)
+        for name, allowed in CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise InputError(
+                    f"{_option(name)} must be one of {', '.join(allowed)}; found {str(getattr(self, name))!r}."
+                )
+        _check_layers("content_layers", self.content_layers)
+        _check_layers("style_layers", self.style_layers)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the settings as plain values; of a start picture's path only the file name."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values["init"] = self.init if self.init in INITS else Path(self.init).name
+        values["content_layers"] = dict(self.content_layers)
+        values["style_layers"] = dict(self.style_layers)
+        return values
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-").removesuffix("s" if name.endswith("_layers") else "")
+
+
+def _check_range(name: str, value: Any, low: float, high: float) -> None:
+    if name == "size" and value == ORIGINAL:
+        return
+    whole = name in ("size", "steps", "seed")
+    kind = "a whole number" if whole else "a number"
+    number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+    if not number or not low <= value <= high or value == float("inf"):
+        bound = f"{low:g} or more" if high == float("inf") or whole else f"from {low:g} to {high:g}"
+        extra = ", or 'original'" if name == "size" else ""
+        raise InputError(f"{_option(name)} must be {kind}, {bound}{extra}; found {value!r}.")
+
+
+def _check_layers(name: str, layers: LayerWeights) -> None:
+    if not layers:
+        raise InputError(f"{_option(name)} needs at least one layer.")
+    for layer, weight in layers:
+        check_layer(layer)
+        if not 0.0 <= weight < float("inf"):
+            raise InputError(f"{_option(name)} {layer} needs a weight of 0 or more; found {weight!r}.")
+    names = [layer for layer, _ in layers]
+    if len(set(names)) < len(names):
+        raise InputError(f"{_option(name)} names a layer twice: {', '.join(names)}; give each once.")
+
+
+DEFAULT = Settings()
+
+PRESETS: Mapping[str, Settings] = MappingProxyType(
+    {
+        "default": DEFAULT,
+        # The 2017 course script, step for step.
+        "seed": Settings(steps=500, learning_rate=2.0, noise_ratio=0.6, clip=False),
+        # github.com/anishathalye/neural-style, its documented objective and defaults.
+        "anishathalye": Settings(
+            steps=1000,
+            learning_rate=10.0,
+            content_weight=5.0,
+            style_weight=500.0,
+            tv_weight=100.0,
+            objective="mean",
+            pooling="max",
+            init="noise",
+            noise="normal",
+            clip=False,
+        ),
+    }
+)
+"""Named starting points; an option given beside a preset wins over it."""
+
+
+def preset(name: str, **changes: Any) -> Settings:
+    """Return the settings of preset ``name`` with ``changes`` on top; raises `InputError` for an unknown name."""
+    if name not in PRESETS:
+        raise InputError(f"There is no preset {name!r}; there are {', '.join(PRESETS)}.")
+    return replace(PRESETS[name], **changes)

@@ -1,0 +1,40 @@
+"""The forward pass of VGG-19, cut after the last layer in use. Knows no losses and no files."""
+
+from typing import Any
+
+from neurotransfer.backend import tf
+from neurotransfer.layers import block
+from neurotransfer.weights import Weights
+
+Tensor = Any  # TensorFlow ships no types
+
+
+class VGG19:
+    """The network with its weights as constants: no gradient with respect to them is ever computed.
+
+    ``network(image, layers)`` maps a picture (1, height, width, 3), RGB in 0..255, to the activations after ReLU of
+    ``layers``: float32 (1, ceil(height / s), ceil(width / s), channels) with stride s = 2 ** (block - 1).
+    Convolutions pad with zeros ('SAME'); pooling windows that hang over the right or bottom edge average, or take
+    the maximum of, real positions only. (Simonyan and Zisserman 2015; average pooling after Gatys et al. 2016.)
+    """
+
+    def __init__(self, weights: Weights, pooling: str) -> None:
+        self._kernels = {
+            name: (tf.constant(kernel), tf.constant(bias)) for name, (kernel, bias) in weights.layers.items()
+        }
+        self._mean = tf.constant(weights.mean_pixel, tf.float32)
+        self._pool = tf.nn.max_pool2d if pooling == "max" else tf.nn.avg_pool2d
+
+    def __call__(self, image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+        """Return the activations of ``layers`` by name; nothing after the deepest of them is computed."""
+        features: dict[str, Tensor] = {}
+        current, current_block = image - self._mean, 1
+        for name, (kernel, bias) in self._kernels.items():
+            if block(name) != current_block:
+                current, current_block = self._pool(current, 2, 2, "SAME"), block(name)
+            current = tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(current, kernel, 1, "SAME"), bias))
+            if name in layers:
+                features[name] = current
+            if len(features) == len(layers):
+                break
+        return features
