@@ -13,16 +13,17 @@ class VGG19:
     """The network with its weights as constants: no gradient with respect to them is ever computed.
 
     ``network(image, layers)`` maps a picture (1, height, width, 3), RGB in 0..255, to the activations after ReLU of
-    ``layers``: float32 (1, ceil(height / s), ceil(width / s), channels) with stride s = 2 ** (block - 1).
+    ``layers``: (1, ceil(height / s), ceil(width / s), channels) with stride s = 2 ** (block - 1).
     Convolutions pad with zeros ('SAME'); pooling windows that hang over the right or bottom edge average, or take
     the maximum of, real positions only. (Simonyan and Zisserman 2015; average pooling after Gatys et al. 2016.)
     """
 
-    def __init__(self, weights: Weights, pooling: str) -> None:
+    def __init__(self, weights: Weights, pooling: str, dtype: str = "float32") -> None:
         self._kernels = {
-            name: (tf.constant(kernel), tf.constant(bias)) for name, (kernel, bias) in weights.layers.items()
+            name: (tf.constant(kernel, dtype), tf.constant(bias, dtype))
+            for name, (kernel, bias) in weights.layers.items()
         }
-        self._mean = tf.constant(weights.mean_pixel, tf.float32)
+        self._mean = tf.constant(weights.mean_pixel, dtype)
         self._pool = tf.nn.max_pool2d if pooling == "max" else tf.nn.avg_pool2d
 
     def __call__(self, image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:

@@ -121,7 +121,7 @@ def _load_matconvnet(path: Path, layers: tuple[str, ...]) -> Weights:
     except _WrongNetworkError as error:
         raise InputError(f"The weights {path} are not those of VGG-19: {error}; {expected}.") from None
     # Copies of the wanted layers only: a view would keep the fully connected layers (470 MB) alive.
-    wanted = {name: (np.array(kernels[name][0]), np.array(kernels[name][1])) for name in layers}
+    wanted = {name: (np.array(kernels[name][0], order="C"), np.array(kernels[name][1])) for name in layers}
     layout = "MatConvNet, newer layout" if newer else "MatConvNet, older layout"
     return Weights(wanted, mean, WeightsFile(path, layout, _sha256(path)))
 

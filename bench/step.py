@@ -1,0 +1,95 @@
+"""Seconds a step at 400x300 against a bare TensorFlow pass and the floor; peak memory; start-up of --help.
+
+    python bench/step.py
+
+The bare pass is that of plain_loop.py: forward, losses, backward, nothing else. Both are measured turn by turn in one
+process, since machines are shared. The floor is the convolutions' FLOPs over the measured rate of a matrix product.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+from pairs import cut
+from plain_loop import MEAN, loss_and_gradient, network
+
+from neurotransfer import Settings, load_image
+from neurotransfer.backend import tf
+from neurotransfer.layers import KERNEL_SHAPES, block
+from neurotransfer.objective import Objective
+from neurotransfer.optimizers import Adam
+from neurotransfer.sizes import needed_layers
+from neurotransfer.vgg import VGG19
+from neurotransfer.weights import load_weights
+
+COMMAND = Path(sys.executable).parent / "neurotransfer"
+ROUNDS = 15
+
+
+def seconds(call) -> float:
+    begun = time.perf_counter()
+    call()
+    return time.perf_counter() - begun
+
+
+def pass_gflop(width: int, height: int, layers: tuple[str, ...]) -> float:
+    """Forward and backward (with respect to the picture only) through the convolutions."""
+    total = 0.0
+    for name in layers:
+        rows, columns, inside, outside = KERNEL_SHAPES[name]
+        stride = 2 ** (block(name) - 1)
+        total += 2 * 2 * rows * columns * inside * outside * -(-width // stride) * -(-height // stride)
+    return total / 1e9
+
+
+def product_rate(size: int = 3072) -> float:
+    """GFLOP a second of a float32 matrix product on all cores, the best of ten."""
+    left, right = (tf.random.normal((size, size)) for _ in range(2))
+    return 2 * size**3 / min(seconds(lambda: tf.matmul(left, right).numpy()) for _ in range(10)) / 1e9
+
+
+def steps(folder: Path) -> None:
+    photo, painting = (load_image(cut(name, folder)) for name in ("chelsea_cat", "starry_night"))
+    settings = Settings(learning_rate=2.0)
+    layers = needed_layers(settings)
+    bare = loss_and_gradient(network(), tf.constant(photo[None] - MEAN), tf.constant(painting[None] - MEAN))
+    objective = Objective(VGG19(load_weights("builtin", layers), "avg"), settings, photo, painting)
+    optimizer = Adam(2.0, clip=True)
+    picture = tf.constant(photo[None] - MEAN)
+    point = objective(photo)
+    bare(picture)
+    times: dict[str, list[float]] = {"bare": [], "ours": []}
+    for _ in range(ROUNDS):
+        times["bare"].append(seconds(lambda: [value.numpy() for value in bare(picture)]))
+        begun = time.perf_counter()
+        point = optimizer.step(point, objective)
+        times["ours"].append(time.perf_counter() - begun)
+    ratios = [ours / other for ours, other in zip(times["ours"], times["bare"], strict=True)]
+    gflop, rate = pass_gflop(400, 300, layers), product_rate()
+    print(f"bare pass   {median(times['bare']):.3f} s (median of {ROUNDS})")
+    print(f"our step    {median(times['ours']):.3f} s, {median(ratios):.3f} times the bare pass (median of pairs)")
+    print(f"floor       {gflop / rate:.3f} s: {gflop:.0f} GFLOP at {rate:.0f} GFLOP/s; ours is "
+          f"{median(times['ours']) * rate / gflop:.2f} times that")  # fmt: skip
+
+
+def memory(folder: Path) -> None:
+    photo, painting = cut("chelsea_cat", folder), cut("starry_night", folder)
+    arguments = ["run", "-c", photo, "-s", painting, "--size", "400", "--steps", "10", "-o", f"{folder}/out/", "--json"]
+    done = subprocess.run([COMMAND, *arguments], check=True, capture_output=True, text=True)
+    print(f"peak memory {json.loads(done.stdout)['peak_memory_mb']:.0f} MB of `run --size 400` (400x300)")
+
+
+def start_up() -> None:
+    times = [seconds(lambda: subprocess.run([COMMAND, "--help"], check=True, capture_output=True)) for _ in range(9)]
+    print(f"--help      {median(times):.3f} s")
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as temporary:
+        start_up()
+        memory(Path(temporary))
+        steps(Path(temporary))

@@ -1,0 +1,77 @@
+"""What several tests share: the installed command, small pictures, the golden values."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+COMMAND = Path(sys.executable).parent / "neurotransfer"
+IMAGES = Path(__file__).parent.parent / "images"
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment without settings of neurotransfer or TensorFlow."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(("NEUROTRANSFER", "TF_"))}
+
+
+@pytest.fixture
+def command(tmp_path):
+    """Run the installed command in an empty folder."""
+
+    def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [COMMAND, *map(str, arguments)],
+            cwd=tmp_path,
+            env=clean_environment() | environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            stdin=subprocess.DEVNULL,
+        )
+
+    return run
+
+
+@pytest.fixture
+def photo(tmp_path) -> Path:
+    """A 64x48 cut of a shipped photo: 64x48.png."""
+    return _cut("chelsea_cat.jpg", tmp_path / "photo.png")
+
+
+@pytest.fixture
+def painting(tmp_path) -> Path:
+    """A 64x48 cut of a shipped painting."""
+    return _cut("starry_night.jpg", tmp_path / "painting.png")
+
+
+def _cut(name: str, path: Path) -> Path:
+    with Image.open(IMAGES / name) as picture:
+        picture.crop((100, 60, 420, 300)).resize((64, 48)).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def golden():
+    """Values computed elsewhere, in float64, with another framework (see docs/architecture.md)."""
+    with np.load(Path(__file__).parent / "golden.npz") as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+@pytest.fixture(scope="session")
+def weights():
+    from neurotransfer.weights import load_weights
+
+    return load_weights("builtin")
+
+
+def relative(found, expected) -> float:
+    """Norm of the difference over the norm of what was expected."""
+    expected = np.asarray(expected, dtype=np.float64)
+    return float(np.linalg.norm(np.asarray(found, dtype=np.float64) - expected) / np.linalg.norm(expected))

@@ -1,0 +1,276 @@
+"""Whole commands through the installed program: exact sentences, exit codes, files."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from neurotransfer.images import load_image
+
+from .conftest import COMMAND, clean_environment
+
+QUICK = ("--size", "48", "--steps", "4", "--snapshot-every", "2")
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+# --- wrong use: one sentence, exit code 2, nothing written, TensorFlow never imported
+
+BAD_RUNS = {
+    "missing photo": (("-c", "no.png"), "There is no picture no.png; check the name and the folder."),
+    "missing painting": (("-s", "no.png"), "There is no picture no.png; check the name and the folder."),
+    "folder for a photo": (("-c", "folder"), "folder is a folder; expected a picture file."),
+    "text for a photo": (
+        ("-c", "text.png"),
+        "text.png is not a picture of a known format; expected JPEG, PNG, WebP or TIFF.",
+    ),
+    "truncated photo": (
+        ("-c", "half.jpg"),
+        "half.jpg cannot be read as a picture: image file is truncated (10 bytes not processed).",
+    ),
+    "unknown extension": (
+        ("-o", "out.xyz"),
+        "out.xyz has the unknown extension '.xyz'; use .png, .jpg, .jpeg, .webp, .tif, .tiff, "
+        "or end the name with '/' for a folder.",
+    ),
+    "existing file": (
+        ("-o", "photo.png"),
+        "photo.png exists already and stays as it is; choose another name, or give --overwrite.",
+    ),
+    "folder under a file": (
+        ("-o", "text.png/out/"),
+        "The output folder text.png/out cannot be made: text.png is a file; choose another --output.",
+    ),
+    "unknown layer": (
+        ("--style-layer", "conv4_7"),
+        "There is no layer 'conv4_7' in VGG-19; did you mean conv4_4? (conv1_1 ... conv5_4)",
+    ),
+    "layer weight": (
+        ("--style-layer", "conv4_1=much"),
+        "Invalid value for '--style-layer': expected a number after '=', found 'much'.",
+    ),
+    "small size": (("--size", "31"), "--size must be a whole number, 32 or more, or 'original'; found 31."),
+    "no size": (
+        ("--size", "big"),
+        "Invalid value for '--size': expected a number of pixels or 'original', found 'big'.",
+    ),
+    "negative steps": (("--steps", "-1"), "--steps must be a whole number, 0 or more; found -1."),
+    "no number": (("--steps", "many"), "Invalid value for '--steps': 'many' is not a valid integer."),
+    "missing weights": (
+        ("--weights", "vgg.mat"),
+        "The weights vgg.mat were expected to be a .mat file, found nothing; "
+        "give the path of imagenet-vgg-verydeep-19.mat, or 'builtin' for the weights in the package.",
+    ),
+    "wrong weights": (
+        ("--weights", "page.mat"),
+        "The weights page.mat cannot be read as a MATLAB file (Unknown mat file type, version 100, 32); expected "
+        "imagenet-vgg-verydeep-19.mat as MatConvNet published it. It may be damaged or a web page saved by mistake: "
+        "fetch it again, or use 'builtin'.",
+    ),
+    "start picture": (
+        ("--init", "photograph"),
+        "--init must be content, noise, style or a picture file; there is no file 'photograph'.",
+    ),
+    "unknown preset": (("--preset", "best"), "There is no preset 'best'; there are default, seed, anishathalye."),
+    "unknown option": (
+        ("--stepz", "3"),
+        "No such option '--stepz'. (Did you mean one of: '--size', '--steps', '--style'?)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_RUNS)
+def test_wrong_use(case, command, photo, tmp_path):
+    arguments, sentence = BAD_RUNS[case]
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "text.png").write_text("not a picture")
+    (tmp_path / "page.mat").write_text("<html>" + "not found " * 50)
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "red.jpg")
+    (tmp_path / "half.jpg").write_bytes((tmp_path / "red.jpg").read_bytes()[:-60])
+    before = files(tmp_path)
+    done = command("run", *arguments, PYTHONPROFILEIMPORTTIME="1")
+    imported = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    said = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
+    assert said == [f"Error: {sentence}"]
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert imported
+    assert not [line for line in imported if "tensorflow" in line]
+    assert files(tmp_path) == before
+    assert not (tmp_path / "output").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere; the next test covers root's case")
+def test_unwritable_folder(command, tmp_path):
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+    done = command("run", "-o", "locked/")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "Error: The output folder locked is not writable; choose another --output.\n",
+    )
+
+
+def test_unwritable_folder_for_everybody(command):
+    done = command("run", "-o", "/proc/neurotransfer/")
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: The folder /proc/neurotransfer/chelsea_cat-starry_night cannot be made: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_evaluate_wrong_shape(command, photo, painting, tmp_path):
+    Image.new("RGB", (64, 64)).save(tmp_path / "square.png")
+    done = command("evaluate", "-c", photo, "-s", painting, "square.png")
+    assert done.returncode == 2
+    expected = "square.png is 64x64 pixels, expected the photo's shape, 64x48; give the photo that it was painted from."
+    assert done.stderr == f"Error: {expected}\n"
+
+
+# --- runs that work
+
+
+def test_run_into_a_folder(command, photo, painting, tmp_path):
+    done = command("run", "-c", photo, "-s", painting, *QUICK)
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "output" / "photo-painting"
+    assert files(folder) == ["0.png", "2.png", "4.png", "final.png", "run.json"]
+    assert done.stdout.splitlines()[-1].endswith("s: output/photo-painting/final.png")
+    assert [line.split()[:2] for line in done.stderr.splitlines()] == [["step", "0/4"], ["step", "4/4"]]
+    text = (folder / "run.json").read_text()
+    assert str(tmp_path) not in text
+    log = json.loads(text)
+    assert log["status"] == "finished"
+    assert log["content"]["file"] == "photo.png"
+    assert log["settings"]["steps"] == 4
+    assert [row["step"] for row in log["losses"]] == [0, 1, 2, 3, 4]
+    assert log["peak_memory_mb"] > 100
+    with Image.open(folder / "final.png") as picture:
+        assert picture.size == (48, 36)
+        chunk = picture.text["neurotransfer"]
+    assert json.loads(chunk)["settings"] == log["settings"]
+    assert str(tmp_path) not in chunk
+    assert np.array_equal(load_image(folder / "final.png"), load_image(folder / "4.png"))
+    assert not np.array_equal(load_image(folder / "final.png"), load_image(folder / "2.png"))
+
+    again = command("run", "-c", photo, "-s", painting, *QUICK)
+    assert again.stdout.splitlines()[-1].endswith("output/photo-painting-2/final.png")
+    first, second = (tmp_path / "output" / name / "final.png" for name in ("photo-painting", "photo-painting-2"))
+    assert np.array_equal(load_image(first), load_image(second))
+
+
+def test_run_into_a_file_leaves_that_file_and_nothing_else(command, photo, painting, tmp_path):
+    before = files(tmp_path)
+    done = command("run", "-c", photo, "-s", painting, "--size", "48", "--steps", "2", "-o", "new/result.jpg", "-q")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert sorted(set(files(tmp_path)) - set(before)) == ["new/result.jpg"]
+
+
+def test_snapshots_beside_a_file_when_asked_for(command, photo, painting, tmp_path):
+    done = command("run", "-c", photo, "-s", painting, *QUICK, "-o", "r.png")
+    assert done.returncode == 0
+    assert files(tmp_path / "r-snapshots") == ["0.png", "2.png", "4.png"]
+
+
+def test_overwrite(command, photo, painting, tmp_path):
+    (tmp_path / "r.png").write_text("old")
+    done = command("run", "-c", photo, "-s", painting, "--size", "48", "--steps", "1", "-o", "r.png", "--overwrite")
+    assert done.returncode == 0
+    assert load_image(tmp_path / "r.png").shape == (36, 48, 3)
+
+
+def test_json_and_environment(command, photo, painting, tmp_path):
+    done = command(
+        "run",
+        "--json",
+        *("-o", "r.png"),
+        NEUROTRANSFER_CONTENT=str(photo),
+        NEUROTRANSFER_STYLE=str(painting),
+        NEUROTRANSFER_SIZE="48",
+        NEUROTRANSFER_STEPS="1",
+        NEUROTRANSFER_STYLE_LAYER="conv1_1=0.5 conv2_1",
+    )
+    report = json.loads(done.stdout)
+    assert report["picture"] == "r.png"
+    assert report["settings"]["size"] == 48
+    assert report["settings"]["style_layers"] == {"conv1_1": 0.5, "conv2_1": 0.5}
+    assert report["losses"][-1]["step"] == 1
+
+
+def test_evaluate_agrees_with_the_run(command, photo, painting, tmp_path):
+    command("run", "-c", photo, "-s", painting, "--size", "48", "--steps", "3")
+    folder = tmp_path / "output" / "photo-painting"
+    expected = json.loads((folder / "run.json").read_text())["losses"][-1]
+    arguments = ("evaluate", "-c", photo, "-s", painting, folder / "final.png")
+    (found,) = json.loads(command(*arguments, "--json").stdout)["images"]
+    assert found["content"] == pytest.approx(expected["content"], rel=0.02)  # the saved picture is rounded
+    assert found["style"] == pytest.approx(expected["style"], rel=0.02)
+    (heavier,) = json.loads(command(*arguments, "--json", "--content-weight", "20").stdout)["images"]
+    assert heavier["content"] == pytest.approx(2 * found["content"], rel=1e-5)
+    table = command(*arguments).stdout.splitlines()
+    assert table[0].split() == ["picture", "content", "style", "tv", "total"]
+    assert float(table[1].split()[1]) == pytest.approx(found["content"], rel=1e-3)
+
+
+def test_official_weights_found_in_the_working_folder(command, photo, painting, tmp_path, weights):
+    from .test_weights import matconvnet, write
+
+    write(tmp_path / "imagenet-vgg-verydeep-19.mat", matconvnet(weights, "older"))
+    told = command("weights", "info").stdout.splitlines()
+    assert told[0].split() == ["file", "imagenet-vgg-verydeep-19.mat"]
+    assert told[1] == "layout  MatConvNet, older layout"
+    command("run", "-c", photo, "-s", painting, "--size", "48", "--steps", "1")
+    log = json.loads((tmp_path / "output" / "photo-painting" / "run.json").read_text())
+    assert log["weights"]["file"] == "imagenet-vgg-verydeep-19.mat"
+    builtin = command("weights", "info", NEUROTRANSFER_WEIGHTS="builtin").stdout
+    assert "vgg19-8bit.npz" in builtin
+
+
+# --- runs that are stopped
+
+
+def test_a_loss_that_is_no_number_keeps_the_last_good_picture(command, photo, painting, tmp_path):
+    done = command(
+        *("run", "-c", photo, "-s", painting, "--size", "48", "--steps", "5", "--learning-rate", "1e30", "--no-clip")
+    )
+    assert done.returncode == 1
+    error = done.stderr.splitlines()[-1]
+    assert re.match(r"Error: The content loss became (nan|inf) at step 1; expected a finite number\.", error)
+    assert error.endswith("The picture so far is output/photo-painting/final.png.")
+    assert "Traceback" not in done.stderr
+    folder = tmp_path / "output" / "photo-painting"
+    assert files(folder) == ["0.png", "final.png", "run.json"]
+    assert np.array_equal(load_image(folder / "final.png"), load_image(folder / "0.png"))
+
+
+@pytest.mark.parametrize(("signal_number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_keep_the_picture_so_far(signal_number, code, photo, painting, tmp_path):
+    process = subprocess.Popen(
+        [COMMAND, "run", "-c", photo, "-s", painting, "--size", "64", "--steps", "100000", "--snapshot-every", "5"],
+        cwd=tmp_path,
+        env=clean_environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    folder = tmp_path / "output" / "photo-painting"
+    deadline = time.monotonic() + 60
+    while not (folder / "10.png").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal_number)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert stderr.splitlines()[-1].startswith("Error: Interrupted at step ")
+    assert stderr.splitlines()[-1].endswith("The picture so far is output/photo-painting/final.png.")
+    log = json.loads((folder / "run.json").read_text())
+    assert log["status"].startswith("stopped: Interrupted at step ")
+    assert log["losses"][-1]["step"] >= 10
+    assert load_image(folder / "final.png").shape == (48, 64, 3)
+    assert not [name for name in files(folder) if name.endswith(".tmp")]

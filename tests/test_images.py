@@ -1,0 +1,132 @@
+"""Reading any mode, saving exactly, whole or not at all."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from neurotransfer.errors import InputError, NeurotransferError
+from neurotransfer.images import atomic_file, fit, load_image, open_picture, pixels, save_image
+
+
+def test_modes_become_rgb(tmp_path):
+    colour = (200, 40, 90)
+    base = Image.new("RGB", (40, 30), colour)
+    cases = {
+        "rgb.png": base,
+        "palette.png": base.quantize(),
+        "palette.gif": base.quantize(),
+        "cmyk.tif": base.convert("CMYK"),
+        "ycbcr.jpg": base,
+        "rgba.png": base.convert("RGBA"),
+    }
+    for name, picture in cases.items():
+        picture.save(tmp_path / name)
+        found = load_image(tmp_path / name)
+        assert found.shape == (30, 40, 3)
+        assert found.dtype == np.float32
+        assert np.abs(found - colour).max() <= 3, name
+
+
+@pytest.mark.parametrize(("mode", "grey"), [("L", 77), ("1", 255), ("LA", (77, 255))])
+def test_grey(tmp_path, mode, grey):
+    Image.new(mode, (8, 8), grey).save(tmp_path / "grey.png")
+    expected = grey[0] if isinstance(grey, tuple) else grey
+    assert np.unique(load_image(tmp_path / "grey.png")).tolist() == [expected]
+
+
+def test_sixteen_bits_are_scaled_not_clipped(tmp_path):
+    values = (np.arange(64, dtype=np.uint16) * 1040).reshape(8, 8)
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    found = load_image(tmp_path / "deep.png")[..., 0]
+    assert np.abs(found - values / 257.0).max() <= 0.5
+    assert found.max() < 256
+
+
+def test_float_tiff_is_zero_to_one(tmp_path):
+    values = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
+    Image.fromarray(values).save(tmp_path / "float.tif")
+    assert np.abs(load_image(tmp_path / "float.tif")[..., 0] - values * 255).max() <= 0.5
+
+
+def test_transparency_lies_over_white(tmp_path):
+    picture = Image.new("RGBA", (4, 1), (200, 0, 0, 255))
+    picture.putpixel((0, 0), (200, 0, 0, 0))
+    picture.putpixel((1, 0), (200, 0, 0, 51))
+    picture.save(tmp_path / "clear.png")
+    assert load_image(tmp_path / "clear.png")[0].tolist()[:3] == [[255, 255, 255], [244, 204, 204], [200, 0, 0]]
+
+
+def test_palette_transparency_lies_over_white(tmp_path):
+    picture = Image.new("P", (2, 1), 1)
+    picture.putpalette([255, 0, 0, 0, 0, 255])
+    picture.putpixel((0, 0), 0)
+    picture.save(tmp_path / "clear.gif", transparency=0)
+    assert load_image(tmp_path / "clear.gif")[0].tolist() == [[255, 255, 255], [0, 0, 255]]
+
+
+def test_exif_orientation_is_applied(tmp_path):
+    picture = Image.new("RGB", (40, 20), "white")
+    picture.paste("black", (0, 0, 20, 20))  # left half black
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned 90 degrees clockwise
+    picture.save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    found = load_image(tmp_path / "turned.jpg")
+    assert found.shape == (40, 20, 3)
+    assert found[:15].mean() < 10  # black on top
+    assert found[25:].mean() > 245
+
+
+def test_saving_rounds_and_clips(tmp_path):
+    image = np.array([[[0.4, 0.6, 254.5], [-30.0, 300.0, 254.51], [1.5, 2.5, 99.999]]], dtype=np.float32)
+    save_image(tmp_path / "out.png", image)
+    assert load_image(tmp_path / "out.png").tolist() == [[[0, 1, 254], [0, 255, 255], [2, 2, 100]]]
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.JPEG", "a.webp", "a.tif", "a.tiff"])
+def test_formats(tmp_path, name):
+    image = np.full((20, 30, 3), (10.0, 120.0, 230.0), dtype=np.float32)
+    save_image(tmp_path / name, image, {"neurotransfer": "{}"})
+    assert np.abs(load_image(tmp_path / name) - image).max() <= 3
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_jpeg_keeps_full_colour_resolution(tmp_path):
+    image = np.zeros((16, 16, 3), dtype=np.float32)
+    image[:, ::2] = (255.0, 0.0, 0.0)
+    image[:, 1::2] = (0.0, 0.0, 255.0)
+    save_image(tmp_path / "lines.jpg", image)
+    with Image.open(tmp_path / "lines.jpg") as picture:
+        assert {component[1:3] for component in picture.layer} == {(1, 1)}
+    Image.fromarray(image.astype(np.uint8)).save(tmp_path / "usual.jpg")
+    ours, usual = (np.abs(load_image(tmp_path / f"{name}.jpg") - image).mean() for name in ("lines", "usual"))
+    assert ours < 15 < usual
+
+
+def test_a_failed_save_leaves_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / "kept.png"
+    path.write_bytes(b"old")
+    with pytest.raises(NeurotransferError, match=r"kept\.png cannot be written: No space left on device\."):
+        with atomic_file(path) as temporary:
+            temporary.write_bytes(b"half")
+            raise OSError(28, "No space left on device")
+    assert path.read_bytes() == b"old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["kept.png"]
+
+
+def test_fit_keeps_the_aspect():
+    assert fit((4000, 3000), 400) == (400, 300)
+    assert fit((3000, 4000), 512) == (384, 512)
+    assert fit((5000, 3), 100) == (100, 1)
+
+
+def test_pixels_resamples_without_aliasing():
+    stripes = np.zeros((64, 64, 3), dtype=np.uint8)
+    stripes[:, ::2] = 255
+    small = pixels(Image.fromarray(stripes), (16, 16))
+    assert np.abs(small - 127.5).max() < 30
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (4, 4, 4), (0, 4, 3)])
+def test_arrays_of_another_shape_are_refused(shape):
+    with pytest.raises(InputError, match="must have the shape"):
+        open_picture(np.zeros(shape))

@@ -1,0 +1,58 @@
+"""The loss terms against the same formulas written in NumPy, in float64."""
+
+import numpy as np
+import pytest
+
+from neurotransfer.backend import tf
+from neurotransfer.losses import content_loss, gram, style_loss, total_variation
+
+from .conftest import relative
+
+
+@pytest.fixture
+def features():
+    return np.random.default_rng(1).normal(size=(1, 5, 7, 4))
+
+
+def test_gram_is_the_mean_of_outer_products_over_channels(features):
+    expected = sum(np.outer(row, row) for row in features.reshape(-1, 4)) / (5 * 7 * 4)
+    found = gram(tf.constant(features, tf.float32)).numpy()
+    assert relative(found, expected) < 1e-6
+    assert relative(found, expected * (5 * 7)) > 0.5  # a sum instead of a mean must not pass
+
+
+def test_gram_gradient_against_finite_differences(features):
+    upstream = np.random.default_rng(2).normal(size=(4, 4))  # not symmetric: both halves count
+    rows = tf.constant(features)
+    with tf.GradientTape() as tape:
+        tape.watch(rows)
+        value = tf.reduce_sum(gram(rows) * upstream)
+    found = tape.gradient(value, rows).numpy()
+    for place in [(0, 0, 0, 0), (0, 2, 3, 1), (0, 4, 6, 3)]:
+        nudge = np.zeros_like(features)
+        nudge[place] = 1e-6
+        difference = gram(tf.constant(features + nudge)) - gram(tf.constant(features - nudge))
+        assert found[place] == pytest.approx(np.sum(difference.numpy() * upstream) / 2e-6, rel=1e-5)
+
+
+def test_loss_forms(features):
+    other = np.random.default_rng(3).normal(size=features.shape)
+    first, second = tf.constant(features), tf.constant(other)
+    assert float(content_loss(first, second, "mean")) == pytest.approx(np.mean((features - other) ** 2))
+    assert float(content_loss(first, second, "gatys")) == pytest.approx(np.mean((features - other) ** 2) / 4)
+    matrices = gram(first).numpy(), gram(second).numpy()
+    squares = (matrices[0] - matrices[1]) ** 2
+    assert float(style_loss(gram(first), gram(second), "mean")) == pytest.approx(squares.sum() / 16)
+    assert float(style_loss(gram(first), gram(second), "gatys")) == pytest.approx(squares.sum() / 4)
+
+
+def test_total_variation_counts_each_direction_by_its_own_pairs():
+    image = np.zeros((1, 3, 5, 3), dtype=np.float32)
+    image[0, 1, 2] = 6.0  # one white pixel: 2 vertical pairs of 10, 2 horizontal pairs of 12
+    assert float(total_variation(tf.constant(image))) == pytest.approx(36 * 2 / 10 + 36 * 2 / 12)
+
+
+def test_losses_do_not_depend_on_the_picture_size(features):
+    """The same picture laid twice side by side has the same losses."""
+    wide = np.concatenate([features, features], axis=2)
+    assert relative(gram(tf.constant(wide)).numpy(), gram(tf.constant(features)).numpy()) < 1e-12

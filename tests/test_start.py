@@ -1,0 +1,80 @@
+"""The program starts at once, imports downhill only, and keeps TensorFlow's chatter to itself."""
+
+import ast
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import neurotransfer
+
+from .conftest import COMMAND, clean_environment
+
+PACKAGE = Path(neurotransfer.__file__).parent
+
+
+def test_help_is_instant():
+    times = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        subprocess.run([COMMAND, "--help"], check=True, capture_output=True, env=clean_environment())
+        times.append(time.perf_counter() - begun)
+    assert min(times) < 0.3
+
+
+def test_help_and_version_import_no_tensorflow():
+    for arguments in (["--help"], ["run", "--help"], ["--version"], ["evaluate", "--help"]):
+        code = (
+            f"import sys; sys.argv = ['neurotransfer', *{arguments}]\n"
+            "from neurotransfer.cli import main\n"
+            "try: main()\n"
+            "except SystemExit as end: assert end.code == 0, end.code\n"
+            "assert not {'tensorflow', 'numpy', 'PIL'} & set(sys.modules), 'heavy'\n"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, env=clean_environment())
+
+
+def test_the_package_imports_no_tensorflow_until_asked():
+    code = (
+        "import sys, neurotransfer\n"
+        "neurotransfer.Settings, neurotransfer.load_image\n"
+        "assert 'tensorflow' not in sys.modules\n"
+        "neurotransfer.stylize\n"
+        "assert 'tensorflow' in sys.modules\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=clean_environment()
+    )
+    assert done.stdout == done.stderr == ""
+
+
+def test_python_dash_m():
+    done = subprocess.run(
+        [sys.executable, "-m", "neurotransfer", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("neurotransfer, version ") or "version" in done.stdout
+
+
+def test_no_arguments_show_help(command):
+    done = command()
+    assert done.returncode == 2
+    assert "Usage: neurotransfer" in done.stderr
+
+
+FLOORS = (
+    ("errors", "layers", "settings", "images", "sizes", "weights", "samples", "interrupts"),
+    ("backend", "vgg", "losses", "objective", "optimizers", "pyramid"),
+    ("outputs", "record", "job", "evaluate"),
+    ("options", "progress", "cli", "__main__", "__init__"),
+)
+
+
+def test_imports_run_downhill():
+    floor_of = {name: floor for floor, names in enumerate(FLOORS) for name in names}
+    modules = {path.stem: path for path in PACKAGE.glob("*.py")}
+    assert set(modules) == set(floor_of)
+    for name, path in modules.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("neurotransfer."):
+                imported = (node.module or "").split(".")[1]
+                assert floor_of[imported] <= floor_of[name], f"{name} imports {imported}, which lives above it"
