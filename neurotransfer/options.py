@@ -121,7 +121,7 @@ def to_settings(preset_name: str, given: dict[str, Any]) -> Settings:
     for name in ("content_layers", "style_layers"):
         if name in changes:
             changes[name] = _shares(changes[name])
-    if changes.get("init", "content") not in INITS:
+    if "init" in changes and changes["init"] not in INITS:
         changes["init"] = Path(changes["init"])
     return preset(preset_name, **changes)
 

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from neurotransfer.color import recolor
 from neurotransfer.errors import NotFiniteError
 from neurotransfer.images import Array, Source, open_picture, pixels
 from neurotransfer.layers import MEAN_PIXEL
@@ -53,9 +53,9 @@ def stylize(
     if not isinstance(weights, Weights):
         weights = load_weights(weights, needed_layers(settings))
     target = pixels(photo, size)
-    start = _start(settings, target, painting)
-    network = VGG19(weights, settings.pooling)
     style_target = pixels(painting, plan_style_size(painting.size, size, settings))
+    start = _start(settings, target, style_target)
+    network = VGG19(weights, settings.pooling)
     objective = Objective(network, settings, target, style_target)
     del weights  # the network has its own copy
     yield from _optimize(objective, settings, start)
@@ -81,21 +81,26 @@ def _checked(index: int, point: Evaluation) -> Step:
     return Step(index, point.image, point.losses)
 
 
-def _start(settings: Settings, target: Array, painting: Image.Image) -> Array:
-    """Return the picture of step 0, shape of ``target``; noise is mixed around the mean pixel."""
-    height, width = target.shape[:2]
+def _start(settings: Settings, photo: Array, painting: Array) -> Array:
+    """Return the picture of step 0, of the photo's shape; noise is mixed around the mean pixel."""
     mean = np.array(MEAN_PIXEL, dtype=np.float32)
     generator = np.random.default_rng(settings.seed)
     if settings.noise == "uniform":
-        noise = generator.uniform(-20.0, 20.0, target.shape).astype(np.float32)
+        noise = generator.uniform(-20.0, 20.0, photo.shape).astype(np.float32)
     else:
-        noise = generator.normal(0.0, 0.256, target.shape).astype(np.float32)
+        noise = generator.normal(0.0, 0.256, photo.shape).astype(np.float32)
     if settings.init == "noise":
         return mean + noise
-    if settings.init == "content":
-        base = target
-    else:
-        source = painting if settings.init == "style" else open_picture(settings.init)
-        base = pixels(source, (width, height))
+    base = _base(settings.init, photo, painting)
     mixed: Array = mean + settings.noise_ratio * noise + (1.0 - settings.noise_ratio) * (base - mean)
     return mixed
+
+
+def _base(init: str | Path, photo: Array, painting: Array) -> Array:
+    height, width = photo.shape[:2]
+    if init == "recolored":
+        return recolor(photo, painting)
+    if init == "content":
+        return photo
+    source = painting if init == "style" else init
+    return pixels(open_picture(source), (width, height))

@@ -25,7 +25,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "noise": ("uniform", "normal"),
     }
 )
-INITS = ("content", "noise", "style")
+INITS = ("recolored", "content", "noise", "style")
 
 RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
@@ -71,8 +71,8 @@ class Settings:
     pooling: Literal["avg", "max"] = "avg"
     style_scale: float = 1.0
     """Long side of the painting relative to that of the result: larger makes larger strokes."""
-    init: str | Path = "content"
-    """Start picture: ``content``, ``noise``, ``style``, or a picture file."""
+    init: str | Path = "recolored"
+    """Start picture: a file, or ``content``, ``noise``, ``style``, ``recolored``: the photo in the painting's colours."""
     noise_ratio: float = 0.0
     """Share of noise mixed into the start picture, 0 to 1; a start from ``noise`` is noise alone."""
     noise: Literal["uniform", "normal"] = "uniform"
@@ -137,7 +137,7 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
     {
         "default": DEFAULT,
         # The 2017 course script, step for step.
-        "seed": Settings(steps=500, learning_rate=2.0, noise_ratio=0.6, clip=False),
+        "seed": Settings(steps=500, learning_rate=2.0, init="content", noise_ratio=0.6, clip=False),
         # github.com/anishathalye/neural-style, its documented objective and defaults.
         "anishathalye": Settings(
             steps=1000,

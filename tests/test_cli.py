@@ -77,7 +77,7 @@ BAD_RUNS = {
     ),
     "start picture": (
         ("--init", "photograph"),
-        "--init must be content, noise, style or a picture file; there is no file 'photograph'.",
+        "--init must be recolored, content, noise, style or a picture file; there is no file 'photograph'.",
     ),
     "unknown preset": (("--preset", "best"), "There is no preset 'best'; there are default, seed, anishathalye."),
     "unknown option": (

@@ -1,0 +1,105 @@
+"""The manual is true: every option is described, every link leads somewhere, every printed command runs."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from neurotransfer.cli import cli
+from neurotransfer.settings import PRESETS
+
+from .conftest import IMAGES
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def options():
+    for command in (cli.commands["run"], cli.commands["evaluate"], cli.commands["weights"].commands["info"]):
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                yield from parameter.opts + parameter.secondary_opts
+
+
+def test_every_option_is_described():
+    text = (ROOT / "docs" / "settings.md").read_text()
+    missing = {name for name in options() if f"`{name}" not in text and f"`{name}`" not in text}
+    assert not missing
+
+
+def test_every_described_option_exists():
+    known = {*options(), "--help", "--version"}
+    for page in PAGES:
+        for line in page.read_text().splitlines():
+            if "neurotransfer" in line or "| `-" in line:
+                found = {name for name in re.findall(r"(?<![\w-])--[a-z][a-z-]+", line) if "docker" not in line}
+                assert found <= known, f"{page.name}: {found - known}"
+
+
+def test_every_preset_is_described():
+    text = (ROOT / "docs" / "settings.md").read_text()
+    assert not [name for name in PRESETS if f"| `{name}` |" not in text]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+        assert target.startswith("http") or (page.parent / target).exists(), target
+
+
+def commands():
+    """Every `neurotransfer ...` line printed in a shell block of the README."""
+    for block in re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL):
+        for line in block.splitlines():
+            if line.startswith("neurotransfer "):
+                yield shlex.split(line, comments=True)[1:]
+
+
+def test_every_command_of_the_readme_runs(command, photo, painting, tmp_path):
+    shutil.copy(photo, tmp_path / "photo.jpg")  # Pillow looks at the content, not at the name
+    shutil.copy(painting, tmp_path / "painting.jpg")
+    printed = list(commands())
+    assert len(printed) > 6
+    quick = {"NEUROTRANSFER_STEPS": "1", "NEUROTRANSFER_SNAPSHOT_EVERY": "0"}
+    for arguments in printed:
+        done = command(*arguments, **quick)
+        assert done.returncode == 0, f"{arguments}: {done.stderr}"
+
+
+def test_the_batch_loop_of_the_readme(tmp_path, photo, painting):
+    (loop,) = re.findall(r"```sh\n(mkdir -p painted.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    shutil.copy(photo, photos / "a good one.jpg")
+    (photos / "bad.jpg").write_text("nothing")
+    shutil.copy(painting, tmp_path / "painting.jpg")
+    environment = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "NEUROTRANSFER_STEPS": "1"}
+    done = subprocess.run(
+        ["bash", "-c", loop], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "failed: photos/bad.jpg\n"
+    assert [path.name for path in (tmp_path / "painted").iterdir()] == ["a good one.png"]
+
+
+def test_the_example_runs(tmp_path):
+    example = ROOT / "examples" / "stylize.py"
+    arguments = [IMAGES / "chelsea_cat.jpg", IMAGES / "ducks.jpg", tmp_path / "result.png"]
+    done = subprocess.run([sys.executable, example, *arguments], capture_output=True, text=True, check=True)
+    assert len(done.stdout.splitlines()) == 21
+    assert (tmp_path / "result.png").stat().st_size > 10_000
+
+
+def test_the_python_of_the_manual_is_the_same_everywhere_and_runs(tmp_path, photo, painting):
+    blocks = {
+        block for page in PAGES for block in re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)
+    }
+    (block,) = blocks
+    shutil.copy(photo, tmp_path / "photo.jpg")
+    shutil.copy(painting, tmp_path / "painting.jpg")
+    subprocess.run([sys.executable, "-c", block.replace("steps=50", "steps=2")], cwd=tmp_path, check=True)
+    assert (tmp_path / "result.png").exists()
