@@ -17,7 +17,7 @@ from statistics import median
 from pairs import cut
 from plain_loop import MEAN, loss_and_gradient, network
 
-from neurotransfer import Settings, load_image
+from neurotransfer import load_image, preset
 from neurotransfer.backend import tf
 from neurotransfer.layers import KERNEL_SHAPES, block
 from neurotransfer.objective import Objective
@@ -54,11 +54,11 @@ def product_rate(size: int = 3072) -> float:
 
 def steps(folder: Path) -> None:
     photo, painting = (load_image(cut(name, folder)) for name in ("chelsea_cat", "starry_night"))
-    settings = Settings(learning_rate=2.0)
+    settings = preset("seed")
     layers = needed_layers(settings)
     bare = loss_and_gradient(network(), tf.constant(photo[None] - MEAN), tf.constant(painting[None] - MEAN))
     objective = Objective(VGG19(load_weights("builtin", layers), "avg"), settings, photo, painting)
-    optimizer = Adam(2.0, clip=True)
+    optimizer = Adam(lambda _: 2.0, beta2=0.999, clip=True)
     picture = tf.constant(photo[None] - MEAN)
     point = objective(photo)
     bare(picture)
@@ -78,7 +78,22 @@ def steps(folder: Path) -> None:
 
 def memory(folder: Path) -> None:
     photo, painting = cut("chelsea_cat", folder), cut("starry_night", folder)
-    arguments = ["run", "-c", photo, "-s", painting, "--size", "400", "--steps", "10", "-o", f"{folder}/out/", "--json"]
+    arguments = [
+        "run",
+        "-c",
+        photo,
+        "-s",
+        painting,
+        "--size",
+        "400",
+        "--steps",
+        "10",
+        "--preset",
+        "seed",
+        "-o",
+        f"{folder}/out/",
+        "--json",
+    ]
     done = subprocess.run([COMMAND, *arguments], check=True, capture_output=True, text=True)
     print(f"peak memory {json.loads(done.stdout)['peak_memory_mb']:.0f} MB of `run --size 400` (400x300)")
 

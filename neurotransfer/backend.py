@@ -27,6 +27,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors that matter arrive 
 with _quiet_stderr():
     import tensorflow as tf
 
+    tf.get_logger().setLevel("ERROR")  # it warns of retracing where every size rightly has a trace of its own
     tf.constant(0.0)  # starts the runtime, which looks for devices and reports on them
 
 __all__ = ["tf"]

@@ -1,13 +1,17 @@
 """The loss terms: pure functions of tensors. Unweighted here, except for the weights of layers within a term.
 
-Two forms of the same ideas (Gatys, Ecker and Bethge, CVPR 2016):
+Three forms of the same ideas (Gatys, Ecker and Bethge, CVPR 2016):
 
 =========  ==========================  ===================================
 form       content, per layer          style, per layer
 =========  ==========================  ===================================
 ``gatys``  1/4 mean of (F - F_c)^2     1/4 sum over entries of (G - G_s)^2
 ``mean``   mean of (F - F_c)^2         mean over entries of (G - G_s)^2
+``norm``   square root of ``gatys``    square root of ``gatys``
 =========  ==========================  ===================================
+
+``norm`` measures distances, not their squares: a term's pull does not fade as it gets small, nor drown the others
+while it is large, so that photo and painting keep their balance from the first step to the last.
 
 F are activations (1, height, width, channels); G is the Gram matrix below. All are means over positions, so a weight
 keeps its meaning at any picture size.
@@ -15,6 +19,9 @@ keeps its meaning at any picture size.
 
 from neurotransfer.backend import tf
 from neurotransfer.vgg import Tensor
+
+_TINY = 1e-6
+"""Keeps the derivative of the square root finite where picture and target agree exactly."""
 
 
 def gram(features: Tensor) -> Tensor:
@@ -37,13 +44,17 @@ def _second_moment(rows: Tensor) -> Tensor:
 def content_loss(features: Tensor, target: Tensor, form: str) -> Tensor:
     """Return the content loss of one layer, a scalar."""
     difference = tf.reduce_mean(tf.math.squared_difference(features, target))
-    return difference / 4.0 if form == "gatys" else difference
+    return difference if form == "mean" else _quarter(difference, form)
 
 
 def style_loss(gram_matrix: Tensor, target: Tensor, form: str) -> Tensor:
     """Return the style loss of one layer from its Gram matrix (channels, channels), a scalar."""
     squares = tf.math.squared_difference(gram_matrix, target)
-    return tf.reduce_sum(squares) / 4.0 if form == "gatys" else tf.reduce_mean(squares)
+    return tf.reduce_mean(squares) if form == "mean" else _quarter(tf.reduce_sum(squares), form)
+
+
+def _quarter(squares: Tensor, form: str) -> Tensor:
+    return tf.sqrt(squares / 4.0 + _TINY) if form == "norm" else squares / 4.0
 
 
 def total_variation(image: Tensor) -> Tensor:

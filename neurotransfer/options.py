@@ -65,6 +65,10 @@ def _setting(*names: str, **attributes: Any) -> Callable[[Command], Command]:
     return option(*names, default=None, **attributes)
 
 
+def _named(field: str) -> str:
+    return " ".join(f"{layer}={weight:g}" for layer, weight in getattr(DEFAULT, field))
+
+
 def _stack(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         for decorator in reversed(decorators):
@@ -82,11 +86,11 @@ objective_options = _stack(
     _setting("--style-weight", type=float, help="Weight of the style loss."),
     _setting("--tv-weight", type=float, help="Weight of the total variation loss, which smooths."),
     _setting(
-        "content_layers", "--content-layer", type=_LayerType(), multiple=True, show_default="conv4_2",
+        "content_layers", "--content-layer", type=_LayerType(), multiple=True, show_default=_named("content_layers"),
         help="Layer of the content loss; repeatable. Without =WEIGHT: an equal share.",
     ),
     _setting(
-        "style_layers", "--style-layer", type=_LayerType(), multiple=True, show_default="conv1_1 ... conv5_1, 0.2 each",
+        "style_layers", "--style-layer", type=_LayerType(), multiple=True, show_default=_named("style_layers"),
         help="Layer of the style loss; repeatable. Without =WEIGHT: an equal share.",
     ),
     _setting("--objective", help="How differences become losses; see docs/settings.md."),
@@ -102,6 +106,8 @@ run_options = _stack(
     _setting("--steps", type=int, help="Number of updates of the picture."),
     _setting("--optimizer", help="How the picture is updated."),
     _setting("--learning-rate", type=float, help="Adam's rate, in units of 0..255 a step."),
+    _setting("--schedule", help="Adam's rate over the steps."),
+    _setting("--beta2", type=float, help="Adam's memory of the size of gradients."),
     _setting("--init", metavar=f"{'|'.join(INITS)}|PATH", help="Start picture."),
     _setting("--noise-ratio", type=float, help="Share of noise mixed into the start picture, 0 to 1."),
     _setting("--noise", help="Kind of noise: uniform in [-20, 20], or normal with deviation 0.256."),

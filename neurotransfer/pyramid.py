@@ -62,13 +62,20 @@ def stylize(
 
 
 def _optimize(objective: Objective, settings: Settings, start: Array) -> Iterator[Step]:
-    optimizer = Adam(settings.learning_rate, clip=settings.clip)
+    optimizer = Adam(partial(rate_of_step, settings), beta2=settings.beta2, clip=settings.clip)
     point = objective(start, gradient=settings.steps > 0)
     yield _checked(0, point)
     for index in range(1, settings.steps + 1):
         # Nobody asks for the gradient of the last picture: its losses cost a third.
         point = optimizer.step(point, partial(objective, gradient=index < settings.steps))
         yield _checked(index, point)
+
+
+def rate_of_step(settings: Settings, index: int) -> float:
+    """Return Adam's rate for update ``index``, 1 to `steps`; a cosine schedule ends just above zero."""
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    return settings.learning_rate * 0.5 * (1.0 + math.cos(math.pi * (index - 1) / settings.steps))
 
 
 def _checked(index: int, point: Evaluation) -> Step:

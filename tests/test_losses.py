@@ -44,6 +44,18 @@ def test_loss_forms(features):
     squares = (matrices[0] - matrices[1]) ** 2
     assert float(style_loss(gram(first), gram(second), "mean")) == pytest.approx(squares.sum() / 16)
     assert float(style_loss(gram(first), gram(second), "gatys")) == pytest.approx(squares.sum() / 4)
+    assert float(content_loss(first, second, "norm")) == pytest.approx(
+        (np.mean((features - other) ** 2) / 4) ** 0.5, rel=1e-5
+    )
+    assert float(style_loss(gram(first), gram(second), "norm")) == pytest.approx((squares.sum() / 4) ** 0.5, rel=1e-3)
+
+
+def test_a_distance_of_nothing_has_a_finite_derivative(features):
+    image = tf.constant(features, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(image)
+        value = content_loss(image, tf.constant(features, tf.float32), "norm")
+    assert np.isfinite(tape.gradient(value, image).numpy()).all()
 
 
 def test_total_variation_counts_each_direction_by_its_own_pairs():

@@ -23,6 +23,10 @@ def adam_of_the_paper(x, rate, steps):
     return x
 
 
+def adam(*, clip):
+    return Adam(lambda step: 2.0, beta2=0.999, clip=clip)
+
+
 def run(optimizer, start, steps):
     point = bowl(np.full((1, 1, 3), start, dtype=np.float32))
     for _ in range(steps):
@@ -32,9 +36,14 @@ def run(optimizer, start, steps):
 
 @pytest.mark.parametrize("steps", [1, 2, 15])
 def test_adam_follows_the_paper(steps):
-    found = run(Adam(2.0, clip=False), 20.0, steps)
+    found = run(adam(clip=False), 20.0, steps)
     assert found == pytest.approx(adam_of_the_paper(20.0, 2.0, steps), rel=1e-5)
     assert found != pytest.approx(adam_of_the_paper(20.0, 1.9, steps), rel=1e-3)
+
+
+def test_the_rate_may_change_from_step_to_step():
+    slowing = Adam(lambda step: 2.0 if step == 1 else 0.0, beta2=0.999, clip=False)
+    assert run(slowing, 20.0, 5) == pytest.approx(adam_of_the_paper(20.0, 2.0, 1))
 
 
 def test_projection_keeps_pixels_in_range():
@@ -42,7 +51,7 @@ def test_projection_keeps_pixels_in_range():
         return Evaluation(image, Losses(0.0, 0.0, 0.0), np.ones_like(image))
 
     point = downhill_forever(np.full((1, 1, 3), 3.0, dtype=np.float32))
-    clipped, free = Adam(2.0, clip=True), Adam(2.0, clip=False)
+    clipped, free = adam(clip=True), adam(clip=False)
     for _ in range(3):
         point = clipped.step(point, downhill_forever)
     assert point.image.min() == 0.0
@@ -55,6 +64,6 @@ def test_projection_keeps_pixels_in_range():
 def test_a_step_leaves_the_point_alone():
     point = bowl(np.full((2, 2, 3), 7.0, dtype=np.float32))
     before = point.image.copy(), point.gradient.copy()
-    Adam(2.0, clip=True).step(point, bowl)
+    adam(clip=True).step(point, bowl)
     assert np.array_equal(point.image, before[0])
     assert np.array_equal(point.gradient, before[1])

@@ -51,6 +51,12 @@ def test_seed_is_the_program_that_this_one_replaces():
     seed = PRESETS["seed"]
     assert (seed.steps, seed.learning_rate, seed.content_weight, seed.style_weight) == (500, 2.0, 10.0, 40.0)
     assert (seed.noise_ratio, seed.noise, seed.pooling, seed.clip) == (0.6, "uniform", "avg", False)
+    assert (seed.objective, seed.init, seed.schedule, seed.beta2, seed.tv_weight) == (
+        *("gatys", "content", "constant"),
+        0.999,
+        0.0,
+    )
+    assert dict(seed.content_layers) == {"conv4_2": 1.0}
     assert dict(seed.style_layers) == {f"conv{block}_1": 0.2 for block in (1, 2, 3, 4, 5)}
 
 
