@@ -64,7 +64,7 @@ def run(
 
     job = Job(content or PHOTO, style or PAINTING, settings, output, weights, snapshot_every, overwrite)
     prepared = prepare(job)
-    with progress(settings.steps, quiet=quiet) as on_step:
+    with progress(settings.updates, quiet=quiet) as on_step:
         result = run_job(prepared, on_step)
     if as_json:
         click.echo(json.dumps({"picture": str(result.picture), **result.report}))

@@ -122,8 +122,10 @@ def run_job(prepared: Prepared, on_step: Callable[["Step"], None] | None = None)
                 recorder.add(step)
                 if on_step is not None:
                     on_step(step)
-                if arrived and step.index < settings.steps:
-                    failure = RunInterruptedError(arrived[0], f"Interrupted at step {step.index} of {settings.steps}.")
+                if arrived and step.index < settings.updates:
+                    failure = RunInterruptedError(
+                        arrived[0], f"Interrupted at step {step.index} of {settings.updates}."
+                    )
                     break
     except NotFiniteError as error:
         failure = error

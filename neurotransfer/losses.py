@@ -17,6 +17,10 @@ F are activations (1, height, width, channels); G is the Gram matrix below. All 
 keeps its meaning at any picture size.
 """
 
+from typing import NamedTuple
+
+import numpy as np
+
 from neurotransfer.backend import tf
 from neurotransfer.vgg import Tensor
 
@@ -47,9 +51,35 @@ def content_loss(features: Tensor, target: Tensor, form: str) -> Tensor:
     return difference if form == "mean" else _quarter(difference, form)
 
 
-def style_loss(gram_matrix: Tensor, target: Tensor, form: str) -> Tensor:
+class Whitening(NamedTuple):
+    """A metric for differences of Gram matrices in which small eigenvalues of the painting's count like large ones.
+
+    With G_s = V diag(l) V^T, the difference D becomes W * (V^T D V), W_ij = ((l_i + l_j) / 2 l_max + 1e-3)^-exponent.
+    Nearly all of a deep Gram matrix is one eigenvector, the mean activation; a plain distance sees little else until
+    that is right. An exponent of 1/4 is, to first order and up to scale, half way to comparing square roots of Gram
+    matrices. Measured in docs/performance.md.
+    """
+
+    basis: Tensor  # (channels, channels)
+    factors: Tensor  # (channels, channels)
+
+    def __call__(self, difference: Tensor) -> Tensor:
+        """Return the difference (channels, channels) in this metric."""
+        return self.factors * tf.matmul(self.basis, tf.matmul(difference, self.basis), transpose_a=True)
+
+
+def whitening(target: Tensor, exponent: float) -> Whitening:
+    """Return the metric of a painting's Gram matrix (channels, channels)."""
+    values, basis = np.linalg.eigh(target.numpy().astype(np.float64))
+    values = np.maximum(values, 0.0) / values.max()
+    factors = ((values[:, np.newaxis] + values) / 2.0 + 1e-3) ** -exponent
+    return Whitening(tf.constant(basis, tf.float32), tf.constant(factors, tf.float32))
+
+
+def style_loss(gram_matrix: Tensor, target: Tensor, form: str, metric: Whitening | None = None) -> Tensor:
     """Return the style loss of one layer from its Gram matrix (channels, channels), a scalar."""
-    squares = tf.math.squared_difference(gram_matrix, target)
+    difference = gram_matrix - target
+    squares = tf.square(difference if metric is None else metric(difference))
     return tf.reduce_mean(squares) if form == "mean" else _quarter(tf.reduce_sum(squares), form)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from neurotransfer.backend import tf
 from neurotransfer.images import Array
-from neurotransfer.losses import content_loss, gram, style_loss, total_variation
+from neurotransfer.losses import content_loss, gram, style_loss, total_variation, whitening
 from neurotransfer.settings import Settings
 from neurotransfer.vgg import VGG19, Tensor
 
@@ -46,6 +46,11 @@ class Objective:
         self._content_targets = network(tf.constant(content[np.newaxis]), tuple(dict(settings.content_layers)))
         style_features = network(tf.constant(style[np.newaxis]), tuple(dict(settings.style_layers)))
         self._gram_targets = {name: gram(features) for name, features in style_features.items()}
+        self._metrics = (
+            {name: whitening(target, settings.whitening) for name, target in self._gram_targets.items()}
+            if settings.whitening
+            else {}
+        )
         self._image = tf.Variable(content[np.newaxis])
         self._value = tf.function(self._terms)
         self._value_and_gradient = tf.function(self._terms_and_gradient)
@@ -71,7 +76,10 @@ class Objective:
         )
         style = tf.add_n(
             [
-                weight * style_loss(gram(features[name]), self._gram_targets[name], settings.objective)
+                weight
+                * style_loss(
+                    gram(features[name]), self._gram_targets[name], settings.objective, self._metrics.get(name)
+                )
                 for name, weight in settings.style_layers
             ]
         )

@@ -1,5 +1,6 @@
 """Optimisers of a picture, in NumPy. They see a callable that evaluates pictures, never a network or a file."""
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -34,8 +35,7 @@ class Adam:
     def step(self, point: Evaluation, evaluate: Evaluate) -> Evaluation:
         """Return the evaluation of the next picture; ``point`` needs its gradient and is left as it is."""
         beta1, beta2, epsilon = 0.9, self._beta2, 1e-8
-        gradient = point.gradient
-        assert gradient is not None
+        gradient = _gradient(point)
         self._step += 1
         self._mean = beta1 * self._mean + (1.0 - beta1) * gradient
         self._square = beta2 * self._square + (1.0 - beta2) * np.square(gradient)
@@ -44,3 +44,85 @@ class Adam:
         if self._clip:
             np.clip(image, 0.0, 255.0, out=image)
         return evaluate(image.astype(np.float32, copy=False))
+
+
+class LBFGS:
+    """Limited-memory BFGS inside 0..255 (Nocedal 1980; the projection after Bertsekas 1982).
+
+    The direction comes from the two-loop recursion over the last pairs (s, y) = (change of the picture, change of the
+    gradient), among the pixels that are free to move: one at a bound that the gradient pushes outward stays. The full
+    step is tried first and nearly always taken; a refused one still leaves its pair, so that the next direction is
+    better, not merely shorter. A step that finds nothing lower returns its point: `stalled` is then true.
+    """
+
+    history = 20
+    first_change = 8.0
+    """Root mean square of the first step, in units of 0..255."""
+    tries = 8
+    sufficient = 1e-4  # Armijo's constant
+    rounding = 1e-6  # relative error of a loss summed in float32
+
+    def __init__(self, *, clip: bool) -> None:
+        self._bounds = (0.0, 255.0) if clip else (-np.inf, np.inf)
+        self._pairs: deque[tuple[Array, Array]] = deque(maxlen=self.history)
+        self.stalled = False
+
+    def step(self, point: Evaluation, evaluate: Evaluate) -> Evaluation:
+        """Return the evaluation of the next picture; ``point`` needs its gradient and is left as it is."""
+        slope = _gradient(point)
+        low, high = self._bounds
+        free = ((point.image > low) | (slope < 0)) & ((point.image < high) | (slope > 0))
+        shorter = 1.0
+        for attempt in range(self.tries):
+            change = shorter * self._direction(np.where(free, slope, 0.0).astype(np.float32), free)
+            candidate = evaluate(np.clip(point.image + change, low, high))
+            moved = candidate.image - point.image
+            if candidate.gradient is not None:
+                self._remember(moved, candidate.gradient - slope)
+            expected = self.sufficient * float(np.vdot(slope, moved)) + self.rounding * abs(point.losses.total)
+            if candidate.losses.total <= point.losses.total + expected:
+                return candidate
+            if attempt > 1 or candidate.gradient is None:  # new pairs did not help: the model is wrong this far out
+                shorter *= 0.4
+            if attempt == self.tries // 2:
+                self._pairs.clear()
+        self.stalled = True
+        return point
+
+    def move(self, resize: Callable[[Array], Array]) -> None:
+        """Carry the pairs over to another picture size; ``resize`` maps a picture of this size to one of that."""
+        moved: deque[tuple[Array, Array]] = deque(maxlen=self.history)
+        for change, bend in self._pairs:
+            larger = resize(change)
+            # A loss is a mean over positions: the derivative by one pixel shrinks as their number grows.
+            moved.append((larger, resize(bend) * np.float32(change.size / larger.size)))
+        self._pairs = moved
+
+    def _remember(self, change: Array, bend: Array) -> None:
+        if np.vdot(change, bend) > 1e-10 * np.vdot(bend, bend):  # else the curvature is not positive
+            self._pairs.append((change, bend))
+
+    def _direction(self, slope: Array, free: NDArray[np.bool_]) -> Array:
+        """Return minus the inverse Hessian times ``slope`` (two-loop recursion), along free pixels and downhill."""
+        if self._pairs:
+            direction = slope.copy()
+            shares = []
+            for change, bend in reversed(self._pairs):
+                shares.append(np.vdot(change, direction) / np.vdot(change, bend))
+                direction -= shares[-1] * bend
+            change, bend = self._pairs[-1]
+            direction *= np.vdot(change, bend) / np.vdot(bend, bend)
+            for (change, bend), share in zip(self._pairs, reversed(shares), strict=True):
+                direction += (share - np.vdot(bend, direction) / np.vdot(change, bend)) * change
+            direction *= -1.0
+            direction[~free] = 0.0
+            if np.vdot(direction, slope) < 0.0:
+                return direction
+            self._pairs.clear()
+        steepness = float(np.sqrt(np.mean(np.square(slope))))
+        return -slope * np.float32(self.first_change / steepness if steepness else 0.0)
+
+
+def _gradient(point: Evaluation) -> Array:
+    assert point.gradient is not None, "an optimiser steps from an evaluation with its gradient"
+    return point.gradient

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from neurotransfer.settings import CHOICES, DEFAULT, INITS, ORIGINAL, PRESETS, LayerWeights, Settings, preset
+from neurotransfer.settings import CHOICES, DEFAULT, INITS, ORIGINAL, PRESETS, STEPS, LayerWeights, Settings, preset
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -94,6 +94,7 @@ objective_options = _stack(
         help="Layer of the style loss; repeatable. Without =WEIGHT: an equal share.",
     ),
     _setting("--objective", help="How differences become losses; see docs/settings.md."),
+    _setting("--whitening", type=float, help="Whiten Gram differences by the painting's, 0 to 0.5."),
     _setting("--style-scale", type=float, help="Size of the painting relative to the result: larger, larger strokes."),
     _setting("--pooling", help="Pooling of the network."),
     option("--weights", metavar="builtin|PATH", default=None, show_default="found, else built in",
@@ -103,8 +104,14 @@ objective_options = _stack(
 
 run_options = _stack(
     _setting("--enlarge/--no-enlarge", help="Enlarge a photo smaller than --size."),
-    _setting("--steps", type=int, help="Number of updates of the picture."),
+    _setting(
+        "--steps",
+        type=int,
+        show_default=" ".join(f"{name}: {steps}" for name, steps in STEPS.items()),
+        help="Number of updates of the picture.",
+    ),
     _setting("--optimizer", help="How the picture is updated."),
+    _setting("--precision", help="Arithmetic of the convolutions."),
     _setting("--learning-rate", type=float, help="Adam's rate, in units of 0..255 a step."),
     _setting("--schedule", help="Adam's rate over the steps."),
     _setting("--beta2", type=float, help="Adam's memory of the size of gradients."),

@@ -13,7 +13,8 @@ from neurotransfer.errors import NotFiniteError
 from neurotransfer.images import Array, Source, open_picture, pixels
 from neurotransfer.layers import MEAN_PIXEL
 from neurotransfer.objective import Evaluation, Losses, Objective
-from neurotransfer.optimizers import Adam
+from neurotransfer.optimizers import LBFGS, Adam
+from neurotransfer.precision import choose_precision
 from neurotransfer.settings import DEFAULT, Settings
 from neurotransfer.sizes import needed_layers, plan_size, plan_style_size
 from neurotransfer.vgg import VGG19
@@ -55,27 +56,33 @@ def stylize(
     target = pixels(photo, size)
     style_target = pixels(painting, plan_style_size(painting.size, size, settings))
     start = _start(settings, target, style_target)
-    network = VGG19(weights, settings.pooling)
+    network = VGG19(weights, settings.pooling, choose_precision(settings.precision))
     objective = Objective(network, settings, target, style_target)
     del weights  # the network has its own copy
     yield from _optimize(objective, settings, start)
 
 
 def _optimize(objective: Objective, settings: Settings, start: Array) -> Iterator[Step]:
-    optimizer = Adam(partial(rate_of_step, settings), beta2=settings.beta2, clip=settings.clip)
-    point = objective(start, gradient=settings.steps > 0)
+    optimizer = _optimizer(settings)
+    point = objective(start, gradient=settings.updates > 0)
     yield _checked(0, point)
-    for index in range(1, settings.steps + 1):
+    for index in range(1, settings.updates + 1):
         # Nobody asks for the gradient of the last picture: its losses cost a third.
-        point = optimizer.step(point, partial(objective, gradient=index < settings.steps))
+        point = optimizer.step(point, partial(objective, gradient=index < settings.updates))
         yield _checked(index, point)
+
+
+def _optimizer(settings: Settings) -> Adam | LBFGS:
+    if settings.optimizer == "lbfgs":
+        return LBFGS(clip=settings.clip)
+    return Adam(partial(rate_of_step, settings), beta2=settings.beta2, clip=settings.clip)
 
 
 def rate_of_step(settings: Settings, index: int) -> float:
     """Return Adam's rate for update ``index``, 1 to `steps`; a cosine schedule ends just above zero."""
     if settings.schedule == "constant":
         return settings.learning_rate
-    return settings.learning_rate * 0.5 * (1.0 + math.cos(math.pi * (index - 1) / settings.steps))
+    return settings.learning_rate * 0.5 * (1.0 + math.cos(math.pi * (index - 1) / settings.updates))
 
 
 def _checked(index: int, point: Evaluation) -> Step:

@@ -14,6 +14,7 @@ class VGG19:
 
     ``network(image, layers)`` maps a picture (1, height, width, 3), RGB in 0..255, to the activations after ReLU of
     ``layers``: (1, ceil(height / s), ceil(width / s), channels) with stride s = 2 ** (block - 1).
+    With ``dtype`` bfloat16 the convolutions are computed in it, features still come out as float32.
     Convolutions pad with zeros ('SAME'); pooling windows that hang over the right or bottom edge average, or take
     the maximum of, real positions only. (Simonyan and Zisserman 2015; average pooling after Gatys et al. 2016.)
     """
@@ -23,19 +24,21 @@ class VGG19:
             name: (tf.constant(kernel, dtype), tf.constant(bias, dtype))
             for name, (kernel, bias) in weights.layers.items()
         }
-        self._mean = tf.constant(weights.mean_pixel, dtype)
+        self._dtype = dtype
+        self._mean = tf.constant(weights.mean_pixel, "float32" if dtype == "bfloat16" else dtype)
         self._pool = tf.nn.max_pool2d if pooling == "max" else tf.nn.avg_pool2d
 
     def __call__(self, image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
         """Return the activations of ``layers`` by name; nothing after the deepest of them is computed."""
         features: dict[str, Tensor] = {}
-        current, current_block = image - self._mean, 1
+        current, current_block = tf.cast(image - self._mean, self._dtype), 1
         for name, (kernel, bias) in self._kernels.items():
             if block(name) != current_block:
                 current, current_block = self._pool(current, 2, 2, "SAME"), block(name)
             current = tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(current, kernel, 1, "SAME"), bias))
             if name in layers:
-                features[name] = current
+                # Sums over positions and channels follow: bfloat16 would lose them.
+                features[name] = tf.cast(current, tf.float32) if current.dtype == tf.bfloat16 else current
             if len(features) == len(layers):
                 break
         return features

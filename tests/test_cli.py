@@ -79,7 +79,7 @@ BAD_RUNS = {
         ("--init", "photograph"),
         "--init must be recolored, content, noise, style or a picture file; there is no file 'photograph'.",
     ),
-    "unknown preset": (("--preset", "best"), "There is no preset 'best'; there are default, seed, anishathalye."),
+    "unknown preset": (("--preset", "best"), "There is no preset 'best'; there are default, seed, fast, anishathalye."),
     "unknown option": (
         ("--stepz", "3"),
         "No such option '--stepz'. (Did you mean one of: '--size', '--steps', '--style'?)",
