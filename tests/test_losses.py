@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neurotransfer.backend import tf
-from neurotransfer.losses import content_loss, gram, style_loss, total_variation
+from neurotransfer.losses import content_loss, gram, style_loss, total_variation, whitening
 
 from .conftest import relative
 
@@ -68,3 +68,21 @@ def test_losses_do_not_depend_on_the_picture_size(features):
     """The same picture laid twice side by side has the same losses."""
     wide = np.concatenate([features, features], axis=2)
     assert relative(gram(tf.constant(wide)).numpy(), gram(tf.constant(features)).numpy()) < 1e-12
+
+
+def test_whitened_style_loss_is_a_sum_over_the_paintings_eigenvectors(features):
+    other = np.random.default_rng(3).normal(size=features.shape) * [3.0, 1.0, 0.5, 0.1]
+    target, found = gram(tf.constant(other, tf.float32)), gram(tf.constant(features, tf.float32))
+    values, vectors = np.linalg.eigh(target.numpy().astype(np.float64))
+    difference = found.numpy() - target.numpy()
+    expected = 0.0
+    for i in range(4):
+        for j in range(4):
+            weight = ((values[i] + values[j]) / 2 / values.max() + 1e-3) ** -0.25
+            expected += (weight * vectors[:, i] @ difference @ vectors[:, j]) ** 2 / 4
+    whitened = float(style_loss(found, target, "gatys", whitening(target, 0.25)))
+    assert whitened == pytest.approx(expected, rel=1e-4)
+    assert whitened != pytest.approx(float(style_loss(found, target, "gatys")), rel=0.05)
+    assert float(style_loss(found, target, "gatys", whitening(target, 0.0))) == pytest.approx(
+        float(style_loss(found, target, "gatys")), rel=1e-4
+    )

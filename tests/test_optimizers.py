@@ -1,10 +1,13 @@
-"""Adam against a scalar written out from the paper, and its projection."""
+"""Adam against a scalar written out from the paper; L-BFGS against an independent bounded solver."""
+
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy.optimize import lsq_linear
 
 from neurotransfer.objective import Evaluation, Losses
-from neurotransfer.optimizers import Adam
+from neurotransfer.optimizers import LBFGS, Adam
 
 
 def bowl(image):
@@ -67,3 +70,103 @@ def test_a_step_leaves_the_point_alone():
     adam(clip=True).step(point, bowl)
     assert np.array_equal(point.image, before[0])
     assert np.array_equal(point.gradient, before[1])
+
+
+# --- L-BFGS
+
+
+class Quadratic:
+    """Half x^T A x - b^T x over 48 pixels, with eigenvalues from 1 to 1000; counts its evaluations."""
+
+    shape = (4, 4, 3)
+
+    def __init__(self, inside=True):
+        generator = np.random.default_rng(7)
+        basis, _ = np.linalg.qr(generator.normal(size=(48, 48)))
+        self.matrix = (basis * np.geomspace(1.0, 1000.0, 48)) @ basis.T
+        middle = 128.0 if inside else 300.0
+        self.target = self.matrix @ (middle + generator.uniform(-60, 60, 48))
+        self.count = 0
+
+    def __call__(self, image):
+        self.count += 1
+        flat = image.ravel().astype(np.float64)
+        value = 0.5 * flat @ self.matrix @ flat - self.target @ flat
+        gradient = (self.matrix @ flat - self.target).reshape(self.shape).astype(np.float32)
+        return Evaluation(image, Losses(float(value), 0.0, 0.0), gradient)
+
+    def solve_inside_bounds(self):
+        """The bounded minimum by an independent method (SciPy's bounded least squares)."""
+        root = np.linalg.cholesky(self.matrix).T
+        return lsq_linear(root, np.linalg.solve(root.T, self.target), bounds=(0, 255), tol=1e-12).x.reshape(self.shape)
+
+
+def descend(optimizer, objective, steps):
+    point = objective(np.full(Quadratic.shape, 100.0, dtype=np.float32))
+    losses = [point.losses.total]
+    for _ in range(steps):
+        point = optimizer.step(point, objective)
+        losses.append(point.losses.total)
+    return point, losses
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_lbfgs_finds_the_bounded_minimum(inside):
+    objective = Quadratic(inside)
+    point, losses = descend(LBFGS(clip=True), objective, 100)
+    assert all(after <= before + 1e-6 * abs(before) for before, after in pairwise(losses))
+    assert np.abs(point.image - objective.solve_inside_bounds()).max() < 1.0
+    at_a_bound = ((point.image == 0) | (point.image == 255)).sum()
+    assert (at_a_bound == 0) is inside
+
+
+def test_lbfgs_beats_adam_and_costs_one_evaluation_a_step():
+    objective = Quadratic()
+    _, losses = descend(LBFGS(clip=True), objective, 40)
+    assert objective.count <= 1.15 * 41
+    _, adam_losses = descend(adam(clip=True), Quadratic(), 40)
+    lowest = Quadratic()(objective.solve_inside_bounds()).losses.total
+    assert losses[-1] - lowest < 0.01 * (adam_losses[-1] - lowest)
+
+
+def test_a_stalled_line_search_returns_its_point():
+    def uphill(image):
+        """A gradient that points the wrong way: no step is ever lower."""
+        gradient = -(image - 100.0)
+        return Evaluation(image, Losses(float(np.sum((image - 100.0) ** 2)), 0.0, 0.0), gradient)
+
+    optimizer = LBFGS(clip=True)
+    start = uphill(np.full((2, 2, 3), 90.0, dtype=np.float32))
+    assert optimizer.step(start, uphill) is start
+    assert optimizer.stalled
+    fine = LBFGS(clip=True)
+    descend(fine, Quadratic(), 5)
+    assert not fine.stalled
+
+
+def test_a_loss_that_is_no_number_is_refused_not_taken():
+    def cliff(image):
+        """The bowl, with no number beyond 107."""
+        point = bowl(image)
+        return point if image.max() < 107 else Evaluation(image, Losses(float("nan"), 0.0, 0.0), point.gradient)
+
+    start = bowl(np.full((2, 2, 3), 90.0, dtype=np.float32))
+    found = LBFGS(clip=True).step(Evaluation(start.image, start.losses, 3 * start.gradient), cliff)
+    assert np.isfinite(found.losses.total)
+
+
+def test_pairs_move_to_another_size():
+    def smooth(image):
+        """Half the mean of squares: the derivative by one pixel shrinks as their number grows."""
+        gradient = ((image - 100.0) / image.size).astype(np.float32)
+        return Evaluation(image, Losses(float(np.mean((image - 100.0) ** 2)) / 2, 0.0, 0.0), gradient)
+
+    optimizer = LBFGS(clip=True)
+    small = np.tile(np.linspace(20, 60, 4, dtype=np.float32)[:, None, None], (1, 4, 3))
+    point = optimizer.step(smooth(small), smooth)
+    optimizer.move(lambda image: image.repeat(2, axis=0).repeat(2, axis=1))
+    large = smooth(point.image.repeat(2, axis=0).repeat(2, axis=1))
+    moved = optimizer.step(large, smooth)
+    assert moved.losses.total < 1e-3 * large.losses.total  # the curvature of this bowl was known after one pair
+    fresh = LBFGS(clip=True).step(large, smooth)
+    assert fresh.losses.total > 0.1 * large.losses.total

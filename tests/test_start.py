@@ -62,7 +62,7 @@ def test_no_arguments_show_help(command):
 
 
 FLOORS = (
-    ("errors", "layers", "settings", "images", "sizes", "weights", "samples", "interrupts", "color"),
+    ("errors", "layers", "settings", "images", "sizes", "weights", "samples", "interrupts", "color", "precision"),
     ("backend", "vgg", "losses", "objective", "optimizers", "pyramid"),
     ("outputs", "record", "job", "evaluate"),
     ("options", "progress", "cli", "__main__", "__init__"),
