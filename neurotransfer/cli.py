@@ -2,6 +2,7 @@
 
 import json
 import logging
+import signal
 import sys
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import click
 
 from neurotransfer.errors import NeurotransferError
-from neurotransfer.options import PATH, objective_options, option, run_options, to_settings
+from neurotransfer.options import DURATION, PATH, objective_options, option, run_options, to_settings
 
 EPILOG = "Every option can also be given as an environment variable: NEUROTRANSFER_STYLE_WEIGHT for --style-weight."
 
@@ -35,6 +36,7 @@ def cli() -> None:
 @option("--overwrite", is_flag=True, help="Replace an existing result.")
 @option("--snapshot-every", metavar="N", type=click.IntRange(min=0), show_default="20 in a folder, 0 for a file",
         help="Steps between saved snapshots; 0 for none.")  # fmt: skip
+@option("--time-budget", type=DURATION, show_default="none", help="Do the best that fits: 90s, 10m, 1h.")
 @objective_options
 @run_options
 @option("-q", "--quiet", is_flag=True, help="Print errors only.")
@@ -46,6 +48,7 @@ def run(
     output: str,
     overwrite: bool,
     snapshot_every: int | None,
+    time_budget: float | None,
     preset: str,
     weights: str | None,
     quiet: bool,
@@ -62,7 +65,7 @@ def run(
     from neurotransfer.progress import progress
     from neurotransfer.samples import PAINTING, PHOTO
 
-    job = Job(content or PHOTO, style or PAINTING, settings, output, weights, snapshot_every, overwrite)
+    job = Job(content or PHOTO, style or PAINTING, settings, output, weights, snapshot_every, overwrite, time_budget)
     prepared = prepare(job)
     with progress(settings.updates, quiet=quiet) as on_step:
         result = run_job(prepared, on_step)
@@ -131,13 +134,15 @@ def info(choice: str | None, as_json: bool) -> None:
 
 
 def _log_to_stderr(*, quiet: bool, verbose: bool) -> None:
-    level = logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING
+    level = logging.ERROR if quiet else logging.DEBUG if verbose else logging.INFO
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("neurotransfer").setLevel(level)
 
 
 def main() -> None:
     """Run the command line; every known error becomes one sentence on standard error and an exit code."""
+    # Python leaves SIGTERM to the system, which ignores it for the first process of a container.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:

@@ -40,7 +40,7 @@ def evaluate(
     from neurotransfer.objective import Objective  # loads TensorFlow, now that every input is known to be good
     from neurotransfer.vgg import VGG19
 
-    network = VGG19(loaded, settings.pooling)
+    network = VGG19(loaded, settings.pooling, padding=settings.padding)
     objectives: dict[tuple[int, int], Objective] = {}
     for path, picture in opened:
         size = fit(picture.size, long_side) if long_side else picture.size

@@ -97,6 +97,15 @@ def pixels(picture: Image.Image, size: tuple[int, int] | None = None) -> Array:
     return np.asarray(picture, dtype=np.float32)
 
 
+def resize(image: Array, size: tuple[int, int]) -> Array:
+    """Return any float32 (height, width, 3) array resampled (bicubic) to ``size`` (width, height), not clipped."""
+    channels = [
+        np.asarray(Image.fromarray(channel).resize(size, Image.Resampling.BICUBIC))
+        for channel in np.moveaxis(np.ascontiguousarray(image, dtype=np.float32), -1, 0)
+    ]
+    return np.stack(channels, axis=-1)
+
+
 def to_uint8(image: Array) -> NDArray[np.uint8]:
     """Round to the nearest integer and clip to 0..255; nothing is stretched."""
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)

@@ -1,6 +1,7 @@
 """A job: paths and settings in, files out. Everything that can be wrong is looked at before TensorFlow is loaded."""
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,8 @@ class Job:
     snapshot_every: int | None = None
     """Steps between snapshots; None: 20 in a run folder, none beside a file."""
     overwrite: bool = False
+    time_budget: float | None = None
+    """Seconds from the job's preparation to its finished picture; updates are left out to keep them."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Prepared:
     painting: Image.Image
     weights: Weights
     plan: OutputPlan
+    begun: float
+    """The value of `time.monotonic` when the preparation began."""
     facts: dict[str, Any] = field(repr=False)
     """Settings, inputs and weights as plain values without folders."""
 
@@ -65,6 +70,9 @@ def prepare(job: Job) -> Prepared:
     Raises:
         InputError: something cannot be used as given. Nothing was written.
     """
+    begun = time.monotonic()
+    if job.time_budget is not None and not 0 < job.time_budget < float("inf"):
+        raise InputError(f"--time-budget must be a time above 0, like 90s or 10m; found {job.time_budget:g} s.")
     photo, painting = open_picture(job.content), open_picture(job.style)
     start = None if job.settings.init in INITS else Path(job.settings.init)
     if start is not None:
@@ -86,7 +94,7 @@ def prepare(job: Job) -> Prepared:
     plan = plan_output(
         job.output, run_name(job.content, job.style), snapshot_every=job.snapshot_every, overwrite=job.overwrite
     )
-    return Prepared(job, photo, painting, weights, plan, facts)
+    return Prepared(job, photo, painting, weights, plan, begun, facts)
 
 
 def _announced_size(photo: Image.Image, settings: Settings) -> tuple[int, int]:
@@ -94,7 +102,7 @@ def _announced_size(photo: Image.Image, settings: Settings) -> tuple[int, int]:
     asked = settings.size
     if isinstance(asked, int) and asked > max(width, height):
         logger.log(
-            logging.INFO if asked == DEFAULT.size else logging.WARNING,
+            logging.DEBUG if asked == DEFAULT.size else logging.INFO,
             "The photo is %dx%d, smaller than --size %d: painted at its own size (--enlarge to enlarge it).",
             *photo.size,
             asked,
@@ -118,7 +126,9 @@ def run_job(prepared: Prepared, on_step: Callable[["Step"], None] | None = None)
         with stop_signals() as arrived:
             from neurotransfer.pyramid import stylize  # loads TensorFlow: seconds, during which a signal is kept
 
-            for step in stylize(prepared.photo, prepared.painting, settings, weights=prepared.weights):
+            deadline = prepared.job.time_budget and prepared.begun + prepared.job.time_budget
+            inputs = prepared.photo, prepared.painting
+            for step in stylize(*inputs, settings, weights=prepared.weights, deadline=deadline):
                 recorder.add(step)
                 if on_step is not None:
                     on_step(step)

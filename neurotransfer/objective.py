@@ -52,8 +52,8 @@ class Objective:
             else {}
         )
         self._image = tf.Variable(content[np.newaxis])
-        self._value = tf.function(self._terms)
-        self._value_and_gradient = tf.function(self._terms_and_gradient)
+        self._value = tf.function(self._terms, autograph=False)
+        self._value_and_gradient = tf.function(self._terms_and_gradient, autograph=False)
 
     def __call__(self, image: Array, *, gradient: bool = True) -> Evaluation:
         """Evaluate ``image``; without ``gradient`` at a third of the cost."""

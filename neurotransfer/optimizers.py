@@ -45,6 +45,16 @@ class Adam:
             np.clip(image, 0.0, 255.0, out=image)
         return evaluate(image.astype(np.float32, copy=False))
 
+    def move(self, resize: Callable[[Array], Array]) -> None:
+        """Carry the moments over to another picture size; ``resize`` maps a picture of this size to one of that."""
+        if isinstance(self._mean, float) or isinstance(self._square, float):
+            return
+        pixels = self._mean.size
+        self._mean = resize(self._mean)
+        share = pixels / self._mean.size  # the derivative by one pixel shrinks as their number grows
+        self._mean *= np.float32(share)
+        self._square = np.abs(resize(self._square)) * np.float32(share**2)
+
 
 class LBFGS:
     """Limited-memory BFGS inside 0..255 (Nocedal 1980; the projection after Bertsekas 1982).

@@ -51,6 +51,22 @@ class _LayerType(click.ParamType[Any]):
             self.fail(f"expected a number after '=', found {weight!r}.", param, ctx)
 
 
+class _DurationType(click.ParamType[Any]):
+    """``90``, ``90s``, ``1.5m`` or ``2h`` -> seconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, float):
+            return value
+        unit = {"s": 1.0, "m": 60.0, "h": 3600.0}.get(value[-1:])
+        try:
+            return float(value[:-1] if unit else value) * (unit or 1.0)
+        except ValueError:
+            self.fail(f"expected a time like 90s, 10m or 1h, found {value!r}.", param, ctx)
+
+
+DURATION = _DurationType()
 PATH = click.Path(path_type=Path)
 
 
@@ -97,6 +113,7 @@ objective_options = _stack(
     _setting("--whitening", type=float, help="Whiten Gram differences by the painting's, 0 to 0.5."),
     _setting("--style-scale", type=float, help="Size of the painting relative to the result: larger, larger strokes."),
     _setting("--pooling", help="Pooling of the network."),
+    _setting("--padding", help="What the network sees beyond the frame."),
     option("--weights", metavar="builtin|PATH", default=None, show_default="found, else built in",
            help="VGG-19 weights: the built-in ones, or the official .mat file."),
 )  # fmt: skip
@@ -115,6 +132,8 @@ run_options = _stack(
     _setting("--learning-rate", type=float, help="Adam's rate, in units of 0..255 a step."),
     _setting("--schedule", help="Adam's rate over the steps."),
     _setting("--beta2", type=float, help="Adam's memory of the size of gradients."),
+    _setting("--octaves/--no-octaves", help="Paint a large picture small first."),
+    _setting("--tolerance", type=float, help="Stop when a step changes less, in units of 0..255."),
     _setting("--init", metavar=f"{'|'.join(INITS)}|PATH", help="Start picture."),
     _setting("--noise-ratio", type=float, help="Share of noise mixed into the start picture, 0 to 1."),
     _setting("--noise", help="Kind of noise: uniform in [-20, 20], or normal with deviation 0.256."),

@@ -16,7 +16,7 @@ def choose_precision(setting: str) -> str:
     if setting != "auto":
         return setting
     found = sorted(_FAST_BFLOAT16 & processor_flags())
-    logger.info(
+    logger.debug(
         "Precision: %s (processor %s).",
         "bfloat16" if found else "float32",
         "has " + ", ".join(found) if found else "has no bfloat16 instructions",

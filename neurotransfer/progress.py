@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -33,11 +33,28 @@ def _bar(total: int) -> Iterator[Callable[["Step"], None]]:
     def describe(step: "Step | None") -> str:
         return "" if step is None else f"{_losses(step)}  {_clock(time.monotonic() - begun)} elapsed"
 
-    bar = click.progressbar(
-        length=total, show_pos=True, show_percent=False, width=20, item_show_func=describe, file=sys.stderr
-    )
-    with bar:
-        yield lambda step: bar.update(min(step.index, 1), step)
+    with ExitStack() as stack:
+        bar = None
+
+        def show(step: "Step") -> None:
+            nonlocal bar, begun
+            if (
+                bar is None
+            ):  # not before the start: what comes earlier, loading TensorFlow, tells nothing of a step's time
+                begun = time.monotonic()
+                bar = stack.enter_context(
+                    click.progressbar(
+                        length=total,
+                        show_pos=True,
+                        show_percent=False,
+                        width=20,
+                        item_show_func=describe,
+                        file=sys.stderr,
+                    )
+                )
+            bar.update(step.index - bar.pos, step)
+
+        yield show
 
 
 def _lines(total: int) -> Callable[["Step"], None]:

@@ -1,5 +1,6 @@
 """stylize(): the run itself, a generator of immutable steps. Saving, logging and progress are for its consumers."""
 
+import logging
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,20 +11,26 @@ import numpy as np
 
 from neurotransfer.color import recolor
 from neurotransfer.errors import NotFiniteError
-from neurotransfer.images import Array, Source, open_picture, pixels
+from neurotransfer.images import Array, Source, open_picture, pixels, resize
 from neurotransfer.layers import MEAN_PIXEL
 from neurotransfer.objective import Evaluation, Losses, Objective
 from neurotransfer.optimizers import LBFGS, Adam
+from neurotransfer.pace import Pace
 from neurotransfer.precision import choose_precision
 from neurotransfer.settings import DEFAULT, Settings
-from neurotransfer.sizes import needed_layers, plan_size, plan_style_size
+from neurotransfer.sizes import needed_layers, plan_octaves, plan_size, plan_style_size
 from neurotransfer.vgg import VGG19
 from neurotransfer.weights import Weights, load_weights
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Step:
-    """The picture after ``index`` updates: ``image`` float32 (H, W, 3), RGB, and its losses. Step 0 is the start."""
+    """The picture after ``index`` updates: ``image`` float32 (H, W, 3), RGB, and its losses. Step 0 is the start.
+
+    In all octaves but the last the picture is smaller than the result.
+    """
 
     index: int
     image: Array
@@ -36,6 +43,7 @@ def stylize(
     settings: Settings = DEFAULT,
     *,
     weights: Weights | str | Path | None = None,
+    deadline: float | None = None,
 ) -> Iterator[Step]:
     """Paint ``content`` in the style of ``style``; yield the start and then one `Step` an update.
 
@@ -44,55 +52,66 @@ def stylize(
         style: the painting, likewise.
         settings: how to paint.
         weights: loaded weights, a path, ``"builtin"``, or None to look for them as `find_weights` says.
+        deadline: the value of `time.monotonic` by which to be done: updates are left out so that it is kept.
 
     Raises:
         InputError: a picture or the weights cannot be used.
         NotFiniteError: a loss became NaN or infinite; the step yielded last is the last good one.
     """
     photo, painting = open_picture(content), open_picture(style)
-    size = plan_size(photo.size, settings)
+    sizes = plan_octaves(plan_size(photo.size, settings), settings)
     if not isinstance(weights, Weights):
         weights = load_weights(weights, needed_layers(settings))
-    target = pixels(photo, size)
-    style_target = pixels(painting, plan_style_size(painting.size, size, settings))
-    start = _start(settings, target, style_target)
-    network = VGG19(weights, settings.pooling, choose_precision(settings.precision))
-    objective = Objective(network, settings, target, style_target)
+    network = VGG19(weights, settings.pooling, choose_precision(settings.precision), settings.padding)
     del weights  # the network has its own copy
-    yield from _optimize(objective, settings, start)
+    pace = Pace(settings, sizes, deadline)
+    optimizer = _optimizer(settings, pace)
+    image: Array | None = None
+    for octave, size in enumerate(sizes):
+        target = pixels(photo, size)
+        style_target = pixels(painting, plan_style_size(painting.size, size, settings))
+        if image is None:
+            image = _start(settings, target, style_target)
+        else:
+            image = np.clip(resize(image, size), 0.0, 255.0)
+            optimizer.move(partial(resize, size=size))
+        objective = Objective(network, settings, target, style_target)
+        for step in _descend(objective, optimizer, image, pace, octave):
+            image = step.image
+            yield step
 
 
-def _optimize(objective: Objective, settings: Settings, start: Array) -> Iterator[Step]:
-    optimizer = _optimizer(settings)
-    point = objective(start, gradient=settings.updates > 0)
-    yield _checked(0, point)
-    for index in range(1, settings.updates + 1):
+def _descend(objective: Objective, optimizer: Adam | LBFGS, image: Array, pace: Pace, octave: int) -> Iterator[Step]:
+    """Yield the steps of one octave; its start is a step only in the first one, later it is the last step enlarged."""
+    point = _checked(objective(image, gradient=pace.left(octave) > 0), pace.index)
+    if octave == 0:
+        yield Step(0, point.image, point.losses)
+    while pace.left(octave) > 0:
         # Nobody asks for the gradient of the last picture: its losses cost a third.
-        point = optimizer.step(point, partial(objective, gradient=index < settings.updates))
-        yield _checked(index, point)
+        previous, last = point, pace.left(octave) == 1
+        point = _checked(optimizer.step(point, partial(objective, gradient=not last)), pace.index + 1)
+        pace.tick(octave)
+        yield Step(pace.index, point.image, point.losses)
+        change = float(np.sqrt(np.mean(np.square(point.image - previous.image))))
+        if change <= pace.settings.tolerance and pace.left(octave) > 0:
+            logger.info("Nothing changes any more at step %d (%.3g of 255): done with this size.", pace.index, change)
+            pace.skip(octave)
 
 
-def _optimizer(settings: Settings) -> Adam | LBFGS:
-    if settings.optimizer == "lbfgs":
-        return LBFGS(clip=settings.clip)
-    return Adam(partial(rate_of_step, settings), beta2=settings.beta2, clip=settings.clip)
-
-
-def rate_of_step(settings: Settings, index: int) -> float:
-    """Return Adam's rate for update ``index``, 1 to `steps`; a cosine schedule ends just above zero."""
-    if settings.schedule == "constant":
-        return settings.learning_rate
-    return settings.learning_rate * 0.5 * (1.0 + math.cos(math.pi * (index - 1) / settings.updates))
-
-
-def _checked(index: int, point: Evaluation) -> Step:
+def _checked(point: Evaluation, index: int) -> Evaluation:
     for term, value in point.losses._asdict().items():
         if not math.isfinite(value):
             raise NotFiniteError(
                 f"The {term} loss became {value} at step {index}; expected a finite number. "
                 "Try a lower learning rate or lower weights."
             )
-    return Step(index, point.image, point.losses)
+    return point
+
+
+def _optimizer(settings: Settings, pace: Pace) -> Adam | LBFGS:
+    if settings.optimizer == "lbfgs":
+        return LBFGS(clip=settings.clip)
+    return Adam(lambda _: pace.rate(), beta2=settings.beta2, clip=settings.clip)
 
 
 def _start(settings: Settings, photo: Array, painting: Array) -> Array:

@@ -26,6 +26,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "precision": ("auto", "float32", "bfloat16"),
         "objective": ("gatys", "mean", "norm"),
         "pooling": ("avg", "max"),
+        "padding": ("zeros", "replicate", "reflect"),
         "schedule": ("constant", "cosine"),
         "noise": ("uniform", "normal"),
     }
@@ -42,6 +43,7 @@ RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "style_weight": (0.0, float("inf")),
         "tv_weight": (0.0, float("inf")),
         "whitening": (0.0, 0.5),
+        "tolerance": (0.0, 255.0),
         "style_scale": (0.05, 20.0),
         "noise_ratio": (0.0, 1.0),
         "seed": (0, 2**63 - 1),
@@ -86,6 +88,12 @@ class Settings:
     """How far differences of Gram matrices are whitened by the painting's own, 0 to 0.5: L-BFGS needs a third fewer
     steps with 0.25."""
     pooling: Literal["avg", "max"] = "avg"
+    padding: Literal["zeros", "replicate", "reflect"] = "replicate"
+    """What the network sees beyond the frame. With zeros it paints a faint coloured line along it."""
+    octaves: bool = True
+    """Whether a large picture is painted small first, then larger: strokes keep their size relative to the picture."""
+    tolerance: float = 0.005
+    """A size is left early when a step changes the picture by less than this, root mean square in units of 0..255."""
     style_scale: float = 1.0
     """Long side of the painting relative to that of the result: larger makes larger strokes."""
     init: str | Path = "recolored"
@@ -178,12 +186,16 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
             init="content",
             noise_ratio=0.6,
             clip=False,
+            padding="zeros",
+            octaves=False,
+            tolerance=0.0,
         ),
         # The quickest picture that is at least as good as that one.
         "fast": Settings(
             optimizer="lbfgs",
             steps=20,
             whitening=0.25,
+            padding="zeros",
             content_weight=4.0,
             style_weight=1.0,
             tv_weight=0.0,
@@ -206,6 +218,9 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
             init="noise",
             noise="normal",
             clip=False,
+            padding="zeros",
+            octaves=False,
+            tolerance=0.0,
         ),
     }
 )

@@ -1,11 +1,19 @@
 """How large, and how deep: the plan of a run's sizes and layers, made from settings alone before anything is loaded."""
 
+from itertools import pairwise
+
 from neurotransfer.errors import InputError
 from neurotransfer.images import fit
 from neurotransfer.layers import up_to_last
 from neurotransfer.settings import RANGES, Settings
 
 SMALLEST = int(RANGES["size"][0])
+
+LARGEST_SINGLE = 720
+"""Long side up to which one octave does."""
+
+FEWEST_UPDATES = 5
+"""An octave with fewer updates than this is not worth its targets."""
 
 
 def plan_size(photo_size: tuple[int, int], settings: Settings) -> tuple[int, int]:
@@ -24,6 +32,26 @@ def plan_size(photo_size: tuple[int, int], settings: Settings) -> tuple[int, int
             f"give a larger photo, or --size {SMALLEST} or more with --enlarge."
         )
     return fit(photo_size, long_side)
+
+
+def plan_octaves(size: tuple[int, int], settings: Settings) -> list[tuple[int, int]]:
+    """Return the (width, height) of every octave, smallest first; the last is ``size`` (width, height).
+
+    The long side doubles from octave to octave. The network sees a few hundred pixels at once: a larger picture has
+    its large strokes painted while it is small.
+    """
+    sides = [max(size)]
+    most = settings.updates // FEWEST_UPDATES if settings.octaves else 1
+    while sides[0] > LARGEST_SINGLE and len(sides) < most:
+        sides.insert(0, round(sides[0] / 2))
+    return [fit(size, side) for side in sides[:-1]] + [size]
+
+
+def share_updates(updates: int, octaves: int) -> list[int]:
+    """Return how many of ``updates`` each octave gets: each 0.6 times as many as the next smaller one."""
+    weights = [0.6**octave for octave in range(octaves)]
+    marks = [round(updates * sum(weights[: octave + 1]) / sum(weights)) for octave in range(octaves)]
+    return [mark - before for before, mark in pairwise([0, *marks])]
 
 
 def plan_style_size(painting_size: tuple[int, int], size: tuple[int, int], settings: Settings) -> tuple[int, int]:

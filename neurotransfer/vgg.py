@@ -14,17 +14,21 @@ class VGG19:
 
     ``network(image, layers)`` maps a picture (1, height, width, 3), RGB in 0..255, to the activations after ReLU of
     ``layers``: (1, ceil(height / s), ceil(width / s), channels) with stride s = 2 ** (block - 1).
-    With ``dtype`` bfloat16 the convolutions are computed in it, features still come out as float32.
-    Convolutions pad with zeros ('SAME'); pooling windows that hang over the right or bottom edge average, or take
-    the maximum of, real positions only. (Simonyan and Zisserman 2015; average pooling after Gatys et al. 2016.)
+    With ``dtype`` bfloat16 the convolutions are computed in it, and features still come out as float32.
+
+    Convolutions pad with zeros ('SAME'), as the network was trained, or repeat the outermost row (``replicate``) or the
+    one before it (``reflect``), so that the frame of a picture is no edge to be seen. Pooling windows that hang over
+    the edge average, or take the maximum of, real positions only. (Simonyan and Zisserman 2015; average
+    pooling after Gatys et al. 2016.)
     """
 
-    def __init__(self, weights: Weights, pooling: str, dtype: str = "float32") -> None:
+    def __init__(self, weights: Weights, pooling: str, dtype: str = "float32", padding: str = "zeros") -> None:
         self._kernels = {
             name: (tf.constant(kernel, dtype), tf.constant(bias, dtype))
             for name, (kernel, bias) in weights.layers.items()
         }
         self._dtype = dtype
+        self._pad = {"zeros": None, "replicate": "SYMMETRIC", "reflect": "REFLECT"}[padding]
         self._mean = tf.constant(weights.mean_pixel, "float32" if dtype == "bfloat16" else dtype)
         self._pool = tf.nn.max_pool2d if pooling == "max" else tf.nn.avg_pool2d
 
@@ -35,7 +39,10 @@ class VGG19:
         for name, (kernel, bias) in self._kernels.items():
             if block(name) != current_block:
                 current, current_block = self._pool(current, 2, 2, "SAME"), block(name)
-            current = tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(current, kernel, 1, "SAME"), bias))
+            if self._pad:
+                current = tf.pad(current, ((0, 0), (1, 1), (1, 1), (0, 0)), self._pad)  # one pixel: 3x3 kernels
+            convolved = tf.nn.conv2d(current, kernel, 1, "VALID" if self._pad else "SAME")
+            current = tf.nn.relu(tf.nn.bias_add(convolved, bias))
             if name in layers:
                 # Sums over positions and channels follow: bfloat16 would lose them.
                 features[name] = tf.cast(current, tf.float32) if current.dtype == tf.bfloat16 else current

@@ -117,7 +117,7 @@ def test_lbfgs_finds_the_bounded_minimum(inside):
     assert all(after <= before + 1e-6 * abs(before) for before, after in pairwise(losses))
     assert np.abs(point.image - objective.solve_inside_bounds()).max() < 1.0
     at_a_bound = ((point.image == 0) | (point.image == 255)).sum()
-    assert (at_a_bound == 0) is inside
+    assert bool(at_a_bound == 0) is inside
 
 
 def test_lbfgs_beats_adam_and_costs_one_evaluation_a_step():

@@ -62,7 +62,19 @@ def test_no_arguments_show_help(command):
 
 
 FLOORS = (
-    ("errors", "layers", "settings", "images", "sizes", "weights", "samples", "interrupts", "color", "precision"),
+    (
+        "errors",
+        "layers",
+        "settings",
+        "images",
+        "sizes",
+        "weights",
+        "samples",
+        "interrupts",
+        "color",
+        "precision",
+        "pace",
+    ),
     ("backend", "vgg", "losses", "objective", "optimizers", "pyramid"),
     ("outputs", "record", "job", "evaluate"),
     ("options", "progress", "cli", "__main__", "__init__"),
