@@ -35,19 +35,31 @@ def gram(features: Tensor) -> Tensor:
     return _second_moment(rows) / float(height * width * channels)
 
 
+_CHUNK = 1 << 17
+"""Positions summed at once: 32 MB of 64 channels in float32, where all of a large picture would be gigabytes."""
+
+
 @tf.custom_gradient  # type: ignore[untyped-decorator]
 def _second_moment(rows: Tensor) -> Tensor:
-    """F^T F of (positions, channels). The two halves of its derivative are one product: F (dG + dG^T)."""
+    """F^T F of (positions, channels), summed in float32 or wider whatever the type of the features.
+
+    The two halves of its derivative are one product, F (dG + dG^T), in the type of the features.
+    """
 
     def gradient(upstream: Tensor) -> Tensor:
-        return tf.matmul(rows, upstream + tf.transpose(upstream))
+        return tf.matmul(rows, tf.cast(upstream + tf.transpose(upstream), rows.dtype))
 
-    return tf.matmul(rows, rows, transpose_a=True), gradient
+    chunks = [_widened(rows[begin : begin + _CHUNK]) for begin in range(0, rows.shape[0], _CHUNK)]
+    return tf.add_n([tf.matmul(chunk, chunk, transpose_a=True) for chunk in chunks]), gradient
+
+
+def _widened(values: Tensor) -> Tensor:
+    return tf.cast(values, tf.float32) if values.dtype == tf.bfloat16 else values
 
 
 def content_loss(features: Tensor, target: Tensor, form: str) -> Tensor:
     """Return the content loss of one layer, a scalar."""
-    difference = tf.reduce_mean(tf.math.squared_difference(features, target))
+    difference = tf.reduce_mean(tf.math.squared_difference(_widened(features), _widened(target)))
     return difference if form == "mean" else _quarter(difference, form)
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from click._termui_impl import ProgressBar
+
     from neurotransfer.pyramid import Step
 
 SECONDS_BETWEEN_LINES = 5.0
@@ -28,33 +30,27 @@ def progress(total: int, *, quiet: bool) -> Iterator[Callable[["Step"], None]]:
 
 @contextmanager
 def _bar(total: int) -> Iterator[Callable[["Step"], None]]:
+    with ExitStack() as stack:
+        bar: ProgressBar[Step] | None = None
+
+        def show(step: "Step") -> None:
+            nonlocal bar
+            if bar is None:  # not earlier: loading TensorFlow tells nothing of a step's time
+                bar = stack.enter_context(_click_bar(total))
+            bar.update(step.index - bar.pos, step)
+
+        yield show
+
+
+def _click_bar(total: int) -> "ProgressBar[Step]":
     begun = time.monotonic()
 
     def describe(step: "Step | None") -> str:
         return "" if step is None else f"{_losses(step)}  {_clock(time.monotonic() - begun)} elapsed"
 
-    with ExitStack() as stack:
-        bar = None
-
-        def show(step: "Step") -> None:
-            nonlocal bar, begun
-            if (
-                bar is None
-            ):  # not before the start: what comes earlier, loading TensorFlow, tells nothing of a step's time
-                begun = time.monotonic()
-                bar = stack.enter_context(
-                    click.progressbar(
-                        length=total,
-                        show_pos=True,
-                        show_percent=False,
-                        width=20,
-                        item_show_func=describe,
-                        file=sys.stderr,
-                    )
-                )
-            bar.update(step.index - bar.pos, step)
-
-        yield show
+    return click.progressbar(
+        length=total, show_pos=True, show_percent=False, width=20, item_show_func=describe, file=sys.stderr
+    )
 
 
 def _lines(total: int) -> Callable[["Step"], None]:

@@ -14,7 +14,7 @@ class VGG19:
 
     ``network(image, layers)`` maps a picture (1, height, width, 3), RGB in 0..255, to the activations after ReLU of
     ``layers``: (1, ceil(height / s), ceil(width / s), channels) with stride s = 2 ** (block - 1).
-    With ``dtype`` bfloat16 the convolutions are computed in it, and features still come out as float32.
+    Everything is computed, and comes out, in ``dtype``: float32, bfloat16 or float64.
 
     Convolutions pad with zeros ('SAME'), as the network was trained, or repeat the outermost row (``replicate``) or the
     one before it (``reflect``), so that the frame of a picture is no edge to be seen. Pooling windows that hang over
@@ -44,8 +44,7 @@ class VGG19:
             convolved = tf.nn.conv2d(current, kernel, 1, "VALID" if self._pad else "SAME")
             current = tf.nn.relu(tf.nn.bias_add(convolved, bias))
             if name in layers:
-                # Sums over positions and channels follow: bfloat16 would lose them.
-                features[name] = tf.cast(current, tf.float32) if current.dtype == tf.bfloat16 else current
+                features[name] = current
             if len(features) == len(layers):
                 break
         return features
