@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench gallery clean
+.PHONY: help demo test lint bench race gallery clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ lint: $(VENV)/.installed-dev  ## Check format, lint and types
 
 bench: $(VENV)/.installed-dev  ## Measure seconds a step, the floor, memory and start-up (minutes)
 	$(BIN)/python bench/step.py
+
+race: $(VENV)/.installed  ## The old program's method against ours, on three pairs (a quarter of an hour)
+	$(BIN)/python bench/race.py
 
 gallery: $(VENV)/.installed  ## Paint the pictures of the README anew
 	$(BIN)/python bench/gallery.py

@@ -1,10 +1,11 @@
 """The race: the old program's method against ours, from the shell prompt to the finished file.
 
-    python bench/race.py [PAIRS]
+    python bench/race.py [FOLDER]
 
 For each pair at 400x300: the plain loop (plain_loop.py, start-up included), then ours with growing numbers of steps,
 each a whole run of the installed command, until the saved picture is at least as good in content (within 2 %) and in
 style, both measured on the saved 8-bit file in the terms of the seed preset. Prints that run's time and the ratio.
+The plain loop's pictures stay in FOLDER, for quality.py.
 """
 
 import json
@@ -20,8 +21,8 @@ HERE = Path(__file__).parent
 COMMAND = Path(sys.executable).parent / "neurotransfer"
 PAIRS = (("chelsea_cat", "starry_night"), ("astronaut", "reading"), ("roebling_bridge", "ducks"))
 ENTRIES = {
-    "fast (L-BFGS)": (["--preset", "fast"], (14, 16, 18, 20, 24, 28, 34, 40)),
-    "default (Adam)": ([], (25, 30, 35, 40, 50, 60, 75, 90)),
+    "fast (L-BFGS)": (["--preset", "fast"], (14, 17, 20, 24, 30)),
+    "default (Adam)": (["--padding", "zeros"], (30, 40, 50, 60, 80)),
 }
 
 
@@ -38,8 +39,8 @@ def measure(photo: Path, painting: Path, picture: Path) -> tuple[float, float]:
     return row["content"], row["style"]
 
 
-def race(photo: Path, painting: Path, folder: Path) -> None:
-    saved = folder / "plain.png"
+def race(photo: Path, painting: Path, folder: Path, kept: Path) -> None:
+    saved = kept / f"{photo.stem}-{painting.stem}.png"
     plain = timed(sys.executable, HERE / "plain_loop.py", photo, painting, saved)
     content, style = measure(photo, painting, saved)
     print(f"{photo.stem}, {painting.stem}")
@@ -59,12 +60,12 @@ def race(photo: Path, painting: Path, folder: Path) -> None:
         )
 
 
-def main(count: int) -> None:
-    for photo, painting in PAIRS[:count]:
+def main(kept: Path | None) -> None:
+    for photo, painting in PAIRS:
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
-            race(cut(photo, folder), cut(painting, folder), folder)
+            race(cut(photo, folder), cut(painting, folder), folder, kept or folder)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else len(PAIRS))
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)

@@ -104,7 +104,8 @@ def evaluate(
         for path, losses in measure(images, content, style, settings, weights, side)
     ]
     if as_json:
-        click.echo(json.dumps({"settings": settings.as_json(), "images": rows}))
+        inputs = {"content": content.name, "style": style.name}
+        click.echo(json.dumps({**inputs, "settings": settings.as_json(), "images": rows}))
         return
     width = max(len(str(row["file"])) for row in rows)
     click.echo(f"{'picture':{width}}  {'content':>10}  {'style':>10}  {'tv':>10}  {'total':>10}")
@@ -144,7 +145,7 @@ def main() -> None:
     # Python leaves SIGTERM to the system, which ignores it for the first process of a container.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="neurotransfer", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         code = error.exit_code
@@ -154,6 +155,9 @@ def main() -> None:
     except NeurotransferError as error:
         click.echo(f"Error: {error}", err=True)
         code = error.exit_code
+    except OSError as error:  # files are handled where they are written: this is standard output
+        click.echo(f"Error: the output cannot be written: {error.strerror or error}.", err=True)
+        code = 1
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         code = 130

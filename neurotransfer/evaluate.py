@@ -1,12 +1,13 @@
 """The losses of existing pictures against a photo and a painting: how two programs' results are compared."""
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from neurotransfer.errors import InputError
+from neurotransfer.errors import InputError, NotFiniteError
 from neurotransfer.images import fit, open_picture, pixels
 from neurotransfer.settings import Settings
 from neurotransfer.sizes import needed_layers, plan_style_size
@@ -48,7 +49,10 @@ def evaluate(
             objectives.clear()  # one size's targets at a time
             style_target = pixels(painting, plan_style_size(painting.size, size, settings))
             objectives[size] = Objective(network, settings, pixels(photo, size), style_target)
-        yield path, objectives[size](pixels(picture, size), gradient=False).losses
+        losses = objectives[size](pixels(picture, size), gradient=False).losses
+        if not math.isfinite(losses.total):
+            raise NotFiniteError(f"The losses of {path} are not finite; expected numbers. Try lower weights.")
+        yield path, losses
 
 
 def _check_aspect(path: Path, picture: Image.Image, photo: Image.Image) -> None:

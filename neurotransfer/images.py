@@ -33,7 +33,7 @@ SAVE_OPTIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
 )
 """Extension of a result -> Pillow's format and options."""
 
-_SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
+_DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 
 
 def open_picture(source: Source) -> Image.Image:
@@ -47,40 +47,51 @@ def open_picture(source: Source) -> Image.Image:
     if isinstance(source, np.ndarray):
         return _from_array(source)
     path = Path(source)
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; expected a picture file.")
-    if not path.exists():
-        raise InputError(f"There is no picture {path}; check the name and the folder.")
     try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; expected a picture file.")
+        if not path.exists():
+            raise InputError(f"There is no picture {path}; check the name and the folder.")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as picture:
                 return _to_rgb(picture)
     except UnidentifiedImageError:
         raise InputError(f"{path} is not a picture of a known format; expected JPEG, PNG, WebP or TIFF.") from None
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except OSError as error:
+        reason = error.strerror or str(error).rstrip(".")
+        raise InputError(f"{path} cannot be read as a picture: {reason}.") from None
+    except (ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise InputError(f"{path} cannot be read as a picture: {str(error).rstrip('.')}.") from None
 
 
 def _from_array(array: NDArray[Any]) -> Image.Image:
     if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
         raise InputError(f"A picture array must have the shape (height, width, 3); found {array.shape}.")
+    if not np.isfinite(array).all():
+        raise InputError("A picture array must hold finite numbers in 0..255; found NaN or infinity.")
     return Image.fromarray(to_uint8(array.astype(np.float32, copy=False)))
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:
     picture = ImageOps.exif_transpose(picture)
-    if picture.mode in _SIXTEEN_BIT:  # Pillow's own conversion would clip at 255
-        values = np.asarray(picture, dtype=np.float32) / 257.0
-        return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8)).convert("RGB")
-    if picture.mode == "F":  # floating point TIFF: 0..1 by convention
-        values = np.nan_to_num(np.asarray(picture, dtype=np.float32)) * 255.0
-        return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8)).convert("RGB")
+    if picture.mode in _DEEP:  # Pillow's own conversion would clip at 255
+        values = np.nan_to_num(np.asarray(picture, dtype=np.float32))
+        return Image.fromarray(to_uint8(values * _white(picture.mode, float(values.max())))).convert("RGB")
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, "white")
         return Image.alpha_composite(white, picture).convert("RGB")
     return picture.convert("RGB")
+
+
+def _white(mode: str, largest: float) -> float:
+    """Return the factor that takes white to 255. Only 16-bit modes say what white is; else the largest value tells."""
+    if mode == "F" and largest <= 1.0:
+        return 255.0
+    if mode in ("F", "I") and largest <= 255.0:
+        return 1.0
+    return 1.0 / 257.0
 
 
 def fit(picture_size: tuple[int, int], long_side: int) -> tuple[int, int]:

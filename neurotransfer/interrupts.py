@@ -4,28 +4,37 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 
 
-@contextmanager
-def stop_signals() -> Iterator[list[int]]:
-    """Yield a list that receives the number of the first SIGINT or SIGTERM; a second one interrupts at once.
+@dataclass
+class Stop:
+    """Which signal arrived first, 0 for none yet; while ``saving``, a second one is not heeded."""
 
-    Outside the main thread, where Python allows no handlers, the list stays empty.
+    number: int = 0
+    saving: bool = False
+
+
+@contextmanager
+def stop_signals() -> Iterator[Stop]:
+    """Yield a `Stop` that notes SIGINT and SIGTERM; a second one raises KeyboardInterrupt, unless files are saved.
+
+    Outside the main thread, where Python allows no handlers, nothing is noted.
     """
-    arrived: list[int] = []
+    stop = Stop()
 
     def note(number: int, _: FrameType | None) -> None:
-        if arrived:
+        if stop.number and not stop.saving:
             raise KeyboardInterrupt
-        arrived.append(number)
+        stop.number = stop.number or number
 
     if threading.current_thread() is not threading.main_thread():
-        yield arrived
+        yield stop
         return
     previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield arrived
+        yield stop
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from neurotransfer.errors import InputError, NeurotransferError, NotFiniteError, RunInterruptedError
 from neurotransfer.images import open_picture
-from neurotransfer.interrupts import stop_signals
+from neurotransfer.interrupts import Stop, stop_signals
 from neurotransfer.outputs import OutputPlan, plan_output, release, run_name
 from neurotransfer.record import Recorder, file_facts
 from neurotransfer.samples import PAINTING, PHOTO
@@ -119,33 +119,45 @@ def run_job(prepared: Prepared, on_step: Callable[["Step"], None] | None = None)
         RunInterruptedError: SIGINT or SIGTERM arrived.
         NeurotransferError: a loss was not finite, or a file could not be written.
     """
-    settings = prepared.job.settings
     recorder = Recorder(prepared.plan, prepared.facts)
-    failure: NeurotransferError | None = None
     try:
-        with stop_signals() as arrived:
-            from neurotransfer.pyramid import stylize  # loads TensorFlow: seconds, during which a signal is kept
-
-            deadline = prepared.job.time_budget and prepared.begun + prepared.job.time_budget
-            inputs = prepared.photo, prepared.painting
-            for step in stylize(*inputs, settings, weights=prepared.weights, deadline=deadline):
-                recorder.add(step)
-                if on_step is not None:
-                    on_step(step)
-                if arrived and step.index < settings.updates:
-                    failure = RunInterruptedError(
-                        arrived[0], f"Interrupted at step {step.index} of {settings.updates}."
-                    )
-                    break
-    except NotFiniteError as error:
-        failure = error
+        with stop_signals() as stop:
+            failure = _paint(prepared, recorder, on_step, stop)
+            stop.saving = True
+            status = f"stopped: {failure}" if failure else "finished"
+            picture = recorder.finish(status)
     finally:
         release(prepared.plan)
-    status = f"stopped: {failure}" if failure else "finished"
-    picture = recorder.finish(status)
     if failure is not None:
         where = f"The picture so far is {picture}" if picture else "No picture was made"
         failure.args = (f"{failure} {where}.",)
         raise failure
     assert picture is not None
     return Result(picture, recorder.report(status))
+
+
+def _paint(
+    prepared: Prepared, recorder: Recorder, on_step: Callable[["Step"], None] | None, stop: Stop
+) -> NeurotransferError | None:
+    """Run through the steps; return what ended them early, if anything did."""
+    job = prepared.job
+    index = 0
+    try:
+        from neurotransfer.pyramid import stylize  # loads TensorFlow: seconds, during which a signal is kept
+
+        deadline = job.time_budget and prepared.begun + job.time_budget
+        inputs = prepared.photo, prepared.painting
+        for step in stylize(*inputs, job.settings, weights=prepared.weights, deadline=deadline):
+            index = step.index
+            recorder.add(step)
+            if on_step is not None:
+                on_step(step)
+            if stop.number and index < job.settings.updates:
+                break
+        else:
+            return None
+    except NotFiniteError as error:
+        return error
+    except KeyboardInterrupt:  # the second signal
+        pass
+    return RunInterruptedError(stop.number, f"Interrupted at step {index} of {job.settings.updates}.")

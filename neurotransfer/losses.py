@@ -101,6 +101,7 @@ def _quarter(squares: Tensor, form: str) -> Tensor:
 
 def total_variation(image: Tensor) -> Tensor:
     """Return the mean squared difference of vertical plus that of horizontal neighbours of (1, H, W, 3) in 0..255."""
-    down = tf.reduce_mean(tf.math.squared_difference(image[:, 1:], image[:, :-1]))
-    right = tf.reduce_mean(tf.math.squared_difference(image[:, :, 1:], image[:, :, :-1]))
-    return down + right
+    down = tf.math.squared_difference(image[:, 1:], image[:, :-1])
+    right = tf.math.squared_difference(image[:, :, 1:], image[:, :, :-1])
+    # A picture one pixel high has no vertical neighbours: nothing, not 0 / 0.
+    return tf.add_n([tf.reduce_sum(pairs) / max(pairs.shape.num_elements(), 1) for pairs in (down, right)])

@@ -95,8 +95,8 @@ def _stack(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
 
 
 objective_options = _stack(
-    option("--preset", metavar="NAME", default="default", show_default=True,
-           help=f"Starting point: {', '.join(PRESETS)}."),
+    option("--preset", type=click.Choice(list(PRESETS)), default="default", show_default=True,
+           help="Where all other settings start from."),
     _setting("--size", type=_SizeType(), help="Long side in pixels; the aspect ratio is the photo's."),
     _setting("--content-weight", type=float, help="Weight of the content loss."),
     _setting("--style-weight", type=float, help="Weight of the style loss."),

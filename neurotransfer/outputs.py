@@ -10,6 +10,9 @@ from neurotransfer.images import check_extension
 
 DEFAULT_SNAPSHOT_EVERY = 20
 
+LONGEST_STEM = 60
+"""Characters of each picture's name in a run folder's: file systems end at 255 bytes."""
+
 
 @dataclass(frozen=True)
 class OutputPlan:
@@ -36,7 +39,15 @@ def plan_output(output: str, name: str, *, snapshot_every: int | None = None, ov
     Raises:
         InputError: the extension is unknown, the file exists, or the folder cannot be written to.
     """
-    path = Path(output)
+    if not output:
+        raise InputError("--output is empty; expected a folder or a file name.")
+    try:
+        return _plan(Path(output), output, name, snapshot_every, overwrite=overwrite)
+    except OSError as error:
+        raise InputError(f"The output {output} cannot be used: {error.strerror or error}; choose another.") from None
+
+
+def _plan(path: Path, output: str, name: str, snapshot_every: int | None, *, overwrite: bool) -> OutputPlan:
     if path.is_dir() or output.endswith(("/", os.sep)) or not path.suffix:
         every = DEFAULT_SNAPSHOT_EVERY if snapshot_every is None else snapshot_every
         folder = _claim_folder(path, name, overwrite=overwrite)
@@ -44,6 +55,8 @@ def plan_output(output: str, name: str, *, snapshot_every: int | None = None, ov
     check_extension(path)
     snapshots = path.with_name(f"{path.stem}-snapshots")
     every = snapshot_every or 0
+    if (path.exists() and not path.is_file()) or (every and snapshots.exists() and not snapshots.is_dir()):
+        raise InputError(f"{path} cannot be made with its snapshots in {snapshots}; choose another --output.")
     for taken in (path, snapshots) if every else (path,):
         if taken.exists() and not overwrite:
             raise InputError(f"{taken} exists already and stays as it is; choose another name, or give --overwrite.")
@@ -70,8 +83,9 @@ def _claim_folder(parent: Path, name: str, *, overwrite: bool) -> Path:
     _check_writable(parent)
     folder = parent / name
     if overwrite and folder.is_dir():
+        ours = (folder / "run.json").exists()  # else somebody else's pictures may be numbered, too
         for old in folder.iterdir():
-            if re.fullmatch(r"\d+\.png|final\.png|run\.json", old.name):
+            if ours and re.fullmatch(r"\d+\.png|final\.png|run\.json", old.name):
                 old.unlink()
         return folder
     while True:
@@ -95,9 +109,12 @@ def _check_writable(folder: Path) -> None:
     if not existing.is_dir():
         raise InputError(f"The output folder {folder} cannot be made: {existing} is a file; choose another --output.")
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise InputError(f"The output folder {existing} is not writable; choose another --output.")
+        raise InputError(
+            f"The output folder {folder} cannot be written to: {existing.absolute()} is not writable; "
+            "choose another --output."
+        )
 
 
 def run_name(content: Path, style: Path) -> str:
     """Return ``<content>-<style>`` from two picture files' names."""
-    return f"{content.stem}-{style.stem}"
+    return f"{content.stem[:LONGEST_STEM]}-{style.stem[:LONGEST_STEM]}"

@@ -1,5 +1,6 @@
 """What the user sees while a run goes on: a bar on a terminal, else a plain line every few seconds."""
 
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from neurotransfer.pyramid import Step
 
 SECONDS_BETWEEN_LINES = 5.0
+BAR_COLUMNS = 52  # the bar itself, position and time left
 
 
 @contextmanager
@@ -46,7 +48,8 @@ def _click_bar(total: int) -> "ProgressBar[Step]":
     begun = time.monotonic()
 
     def describe(step: "Step | None") -> str:
-        return "" if step is None else f"{_losses(step)}  {_clock(time.monotonic() - begun)} elapsed"
+        text = "" if step is None else f"{_clock(time.monotonic() - begun)} elapsed  {_losses(step)}"
+        return text[: max(0, shutil.get_terminal_size().columns - BAR_COLUMNS)]
 
     return click.progressbar(
         length=total, show_pos=True, show_percent=False, width=20, item_show_func=describe, file=sys.stderr

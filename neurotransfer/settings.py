@@ -109,6 +109,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Check every value; the first bad one raises `InputError`."""
+        for name in ("content_layers", "style_layers"):
+            if isinstance(getattr(self, name), Mapping):
+                object.__setattr__(self, name, tuple(getattr(self, name).items()))
         for name, (low, high) in RANGES.items():
             _check_range(name, getattr(self, name), low, high)
         for name, allowed in CHOICES.items():
@@ -145,7 +148,8 @@ def _check_range(name: str, value: Any, low: float, high: float) -> None:
     kind = "a whole number" if whole else "a number"
     number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
     if not number or not low <= value <= high or value == float("inf"):
-        bound = f"{low:g} or more" if high == float("inf") or whole else f"from {low:g} to {high:g}"
+        bound = f"from {low} to {high}" if whole else f"from {low:g} to {high:g}"
+        bound = f"{low:g} or more" if high == float("inf") else bound
         extra = ", or 'original'" if name == "size" else ""
         raise InputError(f"{_option(name)} must be {kind}, {bound}{extra}; found {value!r}.")
 

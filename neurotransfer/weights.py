@@ -57,7 +57,7 @@ def find_weights(choice: str | Path | None = None) -> Path:
     """
     if choice is None:
         official = Path(OFFICIAL_NAME)
-        return official if official.exists() else _BUILTIN_PATH
+        return official if official.is_file() else _BUILTIN_PATH
     if str(choice) == BUILTIN:
         return _BUILTIN_PATH
     path = Path(choice)
@@ -103,7 +103,7 @@ def _load_matconvnet(path: Path, layers: tuple[str, ...]) -> Weights:
 
     expected = f"expected {OFFICIAL_NAME} as MatConvNet published it"
     try:
-        content = loadmat(os.fspath(path), variable_names=["layers", "meta", "normalization"])
+        content = loadmat(os.fspath(path), appendmat=False, variable_names=["layers", "meta", "normalization"])
     except MemoryError:
         raise InputError(f"The weights {path} need more memory than there is; use 'builtin'.") from None
     except Exception as error:  # SciPy's reader raises nearly anything on a file that is not a MATLAB file

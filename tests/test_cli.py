@@ -57,12 +57,12 @@ BAD_RUNS = {
         ("--style-layer", "conv4_1=much"),
         "Invalid value for '--style-layer': expected a number after '=', found 'much'.",
     ),
-    "small size": (("--size", "31"), "--size must be a whole number, 32 or more, or 'original'; found 31."),
+    "small size": (("--size", "31"), "--size must be a whole number, from 32 to 65535, or 'original'; found 31."),
     "no size": (
         ("--size", "big"),
         "Invalid value for '--size': expected a number of pixels or 'original', found 'big'.",
     ),
-    "negative steps": (("--steps", "-1"), "--steps must be a whole number, 0 or more; found -1."),
+    "negative steps": (("--steps", "-1"), "--steps must be a whole number, from 0 to 1000000; found -1."),
     "no number": (("--steps", "many"), "Invalid value for '--steps': 'many' is not a valid integer."),
     "missing weights": (
         ("--weights", "vgg.mat"),
@@ -79,7 +79,25 @@ BAD_RUNS = {
         ("--init", "photograph"),
         "--init must be recolored, content, noise, style or a picture file; there is no file 'photograph'.",
     ),
-    "unknown preset": (("--preset", "best"), "There is no preset 'best'; there are default, seed, fast, anishathalye."),
+    "long output name": (
+        ("-o", "x" * 300 + ".png"),
+        f"The output {'x' * 300}.png cannot be used: File name too long; choose another.",
+    ),
+    "long photo name": (("-c", "x" * 300), f"{'x' * 300} cannot be read as a picture: File name too long."),
+    "empty output": (("-o", ""), "--output is empty; expected a folder or a file name."),
+    "file for the snapshots": (
+        ("-o", "x.png", "--snapshot-every", "1", "--overwrite"),
+        "x.png cannot be made with its snapshots in x-snapshots; choose another --output.",
+    ),
+    "no time": (
+        ("--time-budget", "soon"),
+        "Invalid value for '--time-budget': expected a time like 90s, 10m or 1h, found 'soon'.",
+    ),
+    "negative time": (("--time-budget", "-5"), "--time-budget must be a time above 0, like 90s or 10m; found -5 s."),
+    "unknown preset": (
+        ("--preset", "best"),
+        "Invalid value for '--preset': 'best' is not one of 'default', 'seed', 'fast', 'anishathalye'.",
+    ),
     "unknown option": (
         ("--stepz", "3"),
         "No such option '--stepz'. (Did you mean one of: '--size', '--steps', '--style'?)",
@@ -92,6 +110,7 @@ def test_wrong_use(case, command, photo, tmp_path):
     arguments, sentence = BAD_RUNS[case]
     (tmp_path / "folder").mkdir()
     (tmp_path / "text.png").write_text("not a picture")
+    (tmp_path / "x-snapshots").touch()
     (tmp_path / "page.mat").write_text("<html>" + "not found " * 50)
     Image.new("RGB", (64, 64), "red").save(tmp_path / "red.jpg")
     (tmp_path / "half.jpg").write_bytes((tmp_path / "red.jpg").read_bytes()[:-60])
@@ -115,7 +134,7 @@ def test_unwritable_folder(command, tmp_path):
     done = command("run", "-o", "locked/")
     assert (done.returncode, done.stderr) == (
         2,
-        "Error: The output folder locked is not writable; choose another --output.\n",
+        f"Error: The output folder locked cannot be written to: {locked} is not writable; choose another --output.\n",
     )
 
 
@@ -173,6 +192,57 @@ def test_run_into_a_file_leaves_that_file_and_nothing_else(command, photo, paint
     assert sorted(set(files(tmp_path)) - set(before)) == ["new/result.jpg"]
 
 
+def test_a_folder_without_snapshots_still_has_its_picture(command, photo, painting, tmp_path):
+    done = command("run", "-c", photo, "-s", painting, "--size", "48", "--steps", "1", "--snapshot-every", "0")
+    assert done.returncode == 0, done.stderr
+    assert files(tmp_path / "output" / "photo-painting") == ["final.png", "run.json"]
+
+
+def test_overwriting_a_run_takes_its_snapshots_along_but_no_strangers_files(command, photo, painting, tmp_path):
+    folder = tmp_path / "output" / "photo-painting"
+    run = ("run", "-c", photo, "-s", painting, "--size", "48", "--overwrite")
+    folder.mkdir(parents=True)
+    (folder / "99.png").write_text("a stranger's")
+    assert command(*run, "--steps", "2", "--snapshot-every", "2").returncode == 0
+    assert files(folder) == ["0.png", "2.png", "99.png", "final.png", "run.json"]
+    assert command(*run, "--steps", "1", "--snapshot-every", "0").returncode == 0
+    assert files(folder) == ["final.png", "run.json"]
+
+
+def test_full_standard_output_is_told(photo, painting, tmp_path):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full here")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [COMMAND, "weights", "info"], stdout=full, stderr=subprocess.PIPE, text=True, env=clean_environment()
+        )
+    assert done.returncode == 1
+    assert done.stderr == "Error: the output cannot be written: No space left on device.\n"
+
+
+def test_a_time_budget_leaves_steps_out(command, photo, painting, tmp_path):
+    begun = time.monotonic()
+    arguments = ("--size", "64", "--steps", "100000", "--time-budget", "6s", "-o", "r.png", "--json")
+    report = json.loads(command("run", "-c", photo, "-s", painting, *arguments).stdout)
+    assert time.monotonic() - begun < 20  # twice the budget and more: machines are shared
+    assert report["status"] == "finished"
+    assert 2 <= report["losses"][-1]["step"] < 99_000
+
+
+def test_an_early_stop_is_told(command, photo, painting):
+    done = command("run", "-c", photo, "-s", painting, "--size", "48", "--tolerance", "200", "-o", "r.png")
+    assert "Nothing changes any more at step 1 " in done.stderr
+    assert done.returncode == 0
+
+
+def test_a_large_picture_is_painted_small_first(command, photo, painting, tmp_path):
+    arguments = ("--size", "800", "--enlarge", "--steps", "10", "--snapshot-every", "6")
+    assert command("run", "-c", photo, "-s", painting, *arguments).returncode == 0
+    folder = tmp_path / "output" / "photo-painting"
+    sizes = {name: load_image(folder / f"{name}.png").shape[:2] for name in ("0", "6", "final")}
+    assert sizes == {"0": (300, 400), "6": (300, 400), "final": (600, 800)}
+
+
 def test_snapshots_beside_a_file_when_asked_for(command, photo, painting, tmp_path):
     done = command("run", "-c", photo, "-s", painting, *QUICK, "-o", "r.png")
     assert done.returncode == 0
@@ -212,7 +282,7 @@ def test_evaluate_agrees_with_the_run(command, photo, painting, tmp_path):
     (found,) = json.loads(command(*arguments, "--json").stdout)["images"]
     assert found["content"] == pytest.approx(expected["content"], rel=0.02)  # the saved picture is rounded
     assert found["style"] == pytest.approx(expected["style"], rel=0.02)
-    (heavier,) = json.loads(command(*arguments, "--json", "--content-weight", "20").stdout)["images"]
+    (heavier,) = json.loads(command(*arguments, "--json", "--content-weight", "400").stdout)["images"]
     assert heavier["content"] == pytest.approx(2 * found["content"], rel=1e-5)
     table = command(*arguments).stdout.splitlines()
     assert table[0].split() == ["picture", "content", "style", "tv", "total"]

@@ -37,7 +37,7 @@ def test_every_described_option_exists():
     for page in PAGES:
         for line in page.read_text().splitlines():
             if "neurotransfer" in line or "| `-" in line:
-                found = {name for name in re.findall(r"(?<![\w-])--[a-z][a-z-]+", line) if "docker" not in line}
+                found = {name for name in re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", line) if "docker" not in line}
                 assert found <= known, f"{page.name}: {found - known}"
 
 

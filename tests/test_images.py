@@ -48,6 +48,14 @@ def test_float_tiff_is_zero_to_one(tmp_path):
     assert np.abs(load_image(tmp_path / "float.tif")[..., 0] - values * 255).max() <= 0.5
 
 
+def test_float_and_integer_pictures_that_already_reach_to_255(tmp_path):
+    values = np.arange(64, dtype=np.float32).reshape(8, 8) * 4
+    Image.fromarray(values).save(tmp_path / "float.tif")
+    Image.fromarray(values.astype(np.int32)).save(tmp_path / "integer.tif")
+    for name in ("float.tif", "integer.tif"):
+        assert load_image(tmp_path / name)[..., 0].tolist() == values.tolist()
+
+
 def test_transparency_lies_over_white(tmp_path):
     picture = Image.new("RGBA", (4, 1), (200, 0, 0, 255))
     picture.putpixel((0, 0), (200, 0, 0, 0))
@@ -130,3 +138,8 @@ def test_pixels_resamples_without_aliasing():
 def test_arrays_of_another_shape_are_refused(shape):
     with pytest.raises(InputError, match="must have the shape"):
         open_picture(np.zeros(shape))
+
+
+def test_arrays_that_are_not_finite_are_refused():
+    with pytest.raises(InputError, match="must hold finite numbers"):
+        open_picture(np.full((4, 4, 3), np.nan))

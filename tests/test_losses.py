@@ -64,6 +64,11 @@ def test_total_variation_counts_each_direction_by_its_own_pairs():
     assert float(total_variation(tf.constant(image))) == pytest.approx(36 * 2 / 10 + 36 * 2 / 12)
 
 
+def test_total_variation_of_a_line_counts_its_only_direction():
+    line = tf.constant(np.array([0, 3, 3, 3, 0], dtype=np.float32).reshape(1, 1, 5, 1) * np.ones(3, dtype=np.float32))
+    assert float(total_variation(line)) == pytest.approx(9 * 2 / 4)
+
+
 def test_losses_do_not_depend_on_the_picture_size(features):
     """The same picture laid twice side by side has the same losses."""
     wide = np.concatenate([features, features], axis=2)

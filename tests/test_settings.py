@@ -9,10 +9,10 @@ from neurotransfer.errors import InputError
 from neurotransfer.settings import PRESETS, Settings, preset
 
 BAD = [
-    ({"size": 31}, "--size must be a whole number, 32 or more, or 'original'; found 31."),
-    ({"size": "large"}, "--size must be a whole number, 32 or more, or 'original'; found 'large'."),
-    ({"steps": -1}, "--steps must be a whole number, 0 or more; found -1."),
-    ({"steps": 1.5}, "--steps must be a whole number, 0 or more; found 1.5."),
+    ({"size": 31}, "--size must be a whole number, from 32 to 65535, or 'original'; found 31."),
+    ({"size": "large"}, "--size must be a whole number, from 32 to 65535, or 'original'; found 'large'."),
+    ({"steps": -1}, "--steps must be a whole number, from 0 to 1000000; found -1."),
+    ({"steps": 1.5}, "--steps must be a whole number, from 0 to 1000000; found 1.5."),
     ({"learning_rate": float("nan")}, "--learning-rate must be a number, 0 or more; found nan."),
     ({"style_weight": float("inf")}, "--style-weight must be a number, 0 or more; found inf."),
     ({"noise_ratio": 1.1}, "--noise-ratio must be a number, from 0 to 1; found 1.1."),
@@ -35,6 +35,10 @@ def test_bad_values_are_refused(values, sentence):
     with pytest.raises(InputError) as caught:
         Settings(**values)
     assert str(caught.value) == sentence
+
+
+def test_layers_may_be_a_mapping():
+    assert Settings(style_layers={"conv1_1": 0.5}).style_layers == (("conv1_1", 0.5),)
 
 
 def test_borders_are_allowed():

@@ -87,6 +87,12 @@ def test_official_file(tmp_path, weights, layout, compress):
     assert loaded.source.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def test_a_folder_of_that_name_is_passed_over(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / OFFICIAL_NAME).mkdir()
+    assert find_weights().name == "vgg19-8bit.npz"
+
+
 def test_unturned_kernels_would_differ(weights):
     kernel = weights.layers["conv2_1"][0]
     assert not np.array_equal(kernel, kernel.transpose(1, 0, 2, 3))

@@ -1,0 +1,125 @@
+"""Pictures in figures and side by side: the old program's against ours, for the nine sample pairs.
+
+    python bench/quality.py [--plain FOLDER] [--ours OPTION...]
+
+Writes docs/quality/sheet-<painting>.jpg and prints a Markdown table. `--plain FOLDER` keeps the plain loop's pictures
+there and reuses them (they take four minutes each). Everything after `--ours` goes to `neurotransfer run`.
+
+Columns, all of the saved 8-bit file at 400x300:
+
+- content, style: the terms of the seed preset, zero padding, as the old program measured them;
+- inner style: the same style term with replicated padding, that is, without the frame that zeros paint;
+- held out: relative Gram distance at layers that nobody optimised, conv1_2, conv2_2, conv3_3, conv4_3 (mean);
+- grain: energy above a quarter of the sampling rate over the painting's own;
+- frame: mean and deviation of the outer 8 pixels over the inside's;
+- clipped: share of values at 0 or 255.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from pairs import PAINTINGS, PHOTOS, cut
+from PIL import Image
+
+from neurotransfer import load_image, preset
+from neurotransfer.backend import tf
+from neurotransfer.images import Array
+from neurotransfer.losses import gram
+from neurotransfer.objective import Objective
+from neurotransfer.vgg import VGG19
+from neurotransfer.weights import load_weights
+
+HERE = Path(__file__).parent
+SHEETS = HERE.parent / "docs" / "quality"
+COMMAND = Path(sys.executable).parent / "neurotransfer"
+HELD_OUT = ("conv1_2", "conv2_2", "conv3_3", "conv4_3")
+
+
+class Judge:
+    """Measures pictures against one photo and one painting."""
+
+    def __init__(self, photo: Array, painting: Array) -> None:
+        weights, seed = load_weights("builtin"), preset("seed")
+        self._plain = VGG19(weights, "avg")
+        self._objective = Objective(self._plain, seed, photo, painting)
+        padded = VGG19(weights, "avg", padding="replicate")
+        self._inner = Objective(padded, replace(seed, padding="replicate"), photo, painting)
+        self._held_out = self._grams(painting)
+        self._grain = grain(painting)
+
+    def _grams(self, image: Array) -> list[Array]:
+        features = self._plain(tf.constant(image[np.newaxis]), HELD_OUT)
+        return [gram(features[name]).numpy() for name in HELD_OUT]
+
+    def row(self, image: Array) -> dict[str, float]:
+        losses = self._objective(image, gradient=False).losses
+        pairs = zip(self._grams(image), self._held_out, strict=True)
+        outer = np.ones(image.shape[:2], dtype=bool)
+        outer[8:-8, 8:-8] = False
+        return {
+            "content": losses.content,
+            "style": losses.style,
+            "inner style": self._inner(image, gradient=False).losses.style,
+            "held out": float(np.mean([np.linalg.norm(g - s) / np.linalg.norm(s) for g, s in pairs])),
+            "grain": grain(image) / self._grain,
+            "frame mean": float(image[outer].mean() / image[~outer].mean()),
+            "frame dev.": float(image[outer].std() / image[~outer].std()),
+            "clipped %": 100 * float(np.mean((image == 0) | (image == 255))),
+        }
+
+
+def grain(image: Array) -> float:
+    """Share of a picture's variance at frequencies above a quarter of the sampling rate."""
+    grey = image.mean(axis=2)
+    spectrum = np.abs(np.fft.fft2(grey - grey.mean())) ** 2
+    rows, columns = (np.abs(np.fft.fftfreq(length)) for length in grey.shape)
+    return float(spectrum[np.hypot(rows[:, None], columns) > 0.25].sum() / grey.size**2)
+
+
+def plain_picture(photo: Path, painting: Path, folder: Path) -> Path:
+    path = folder / f"{photo.stem}-{painting.stem}.png"
+    if not path.exists():
+        subprocess.run([sys.executable, HERE / "plain_loop.py", photo, painting, path], check=True)
+    return path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--plain", type=Path)
+    parser.add_argument("--ours", nargs=argparse.REMAINDER, default=[])
+    options = parser.parse_args()
+    SHEETS.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        kept = options.plain or folder
+        header_printed = False
+        for painting_name in PAINTINGS:
+            painting, tiles = cut(painting_name, folder), []
+            for photo_name in PHOTOS:
+                photo = cut(photo_name, folder)
+                plain = plain_picture(photo, painting, kept)
+                ours = folder / "ours.png"
+                files = ["-c", photo, "-s", painting, "-o", ours, "--size", "400"]
+                subprocess.run([COMMAND, "run", "-q", "--overwrite", *files, *options.ours], check=True)
+                judge = Judge(load_image(photo), load_image(painting))
+                for name, path in (("old", plain), ("ours", ours)):
+                    row = judge.row(load_image(path))
+                    if not header_printed:
+                        print("| pair | program | " + " | ".join(row) + " |\n" + "| --- " * (len(row) + 2) + "|")
+                        header_printed = True
+                    figures = " | ".join(f"{value:.3g}" for value in row.values())
+                    print(f"| {photo_name}, {painting_name} | {name} | {figures} |", flush=True)
+                    tiles.append(Image.fromarray(load_image(path).astype(np.uint8)))
+            sheet = Image.new("RGB", (2 * 404, 3 * 304), "white")
+            for number, tile in enumerate(tiles):
+                sheet.paste(tile, (number % 2 * 404, number // 2 * 304))
+            sheet.save(SHEETS / f"sheet-{painting_name}.jpg", quality=85)
+
+
+if __name__ == "__main__":
+    main()
