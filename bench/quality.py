@@ -2,8 +2,9 @@
 
     python bench/quality.py [--plain FOLDER] [--ours OPTION...]
 
-Writes docs/quality/sheet-<painting>.jpg and prints a Markdown table. `--plain FOLDER` keeps the plain loop's pictures
-there and reuses them (they take four minutes each). Everything after `--ours` goes to `neurotransfer run`.
+Writes docs/quality/sheet-<painting>.jpg and prints a Markdown table. `--plain FOLDER`: where race.py left the plain
+loop's pictures; for other pairs the old program is `--preset seed`, its rebuild within 3 % (bench/seed.py), and the
+picture is kept there, too. Everything after `--ours` goes to `neurotransfer run`.
 
 Columns, all of the saved 8-bit file at 400x300:
 
@@ -84,7 +85,8 @@ def grain(image: Array) -> float:
 def plain_picture(photo: Path, painting: Path, folder: Path) -> Path:
     path = folder / f"{photo.stem}-{painting.stem}.png"
     if not path.exists():
-        subprocess.run([sys.executable, HERE / "plain_loop.py", photo, painting, path], check=True)
+        files = ["-c", photo, "-s", painting, "-o", path]
+        subprocess.run([COMMAND, "run", "-q", "--preset", "seed", "--size", "400", *files], check=True)
     return path
 
 

@@ -62,7 +62,7 @@ class LBFGS:
     The direction comes from the two-loop recursion over the last pairs (s, y) = (change of the picture, change of the
     gradient), among the pixels that are free to move: one at a bound that the gradient pushes outward stays. The full
     step is tried first and nearly always taken; a refused one still leaves its pair, so that the next direction is
-    better, not merely shorter. A step that finds nothing lower returns its point: `stalled` is then true.
+    better, not merely shorter. A step that finds nothing lower returns its point.
     """
 
     history = 20
@@ -75,7 +75,6 @@ class LBFGS:
     def __init__(self, *, clip: bool) -> None:
         self._bounds = (0.0, 255.0) if clip else (-np.inf, np.inf)
         self._pairs: deque[tuple[Array, Array]] = deque(maxlen=self.history)
-        self.stalled = False
 
     def step(self, point: Evaluation, evaluate: Evaluate) -> Evaluation:
         """Return the evaluation of the next picture; ``point`` needs its gradient and is left as it is."""
@@ -96,7 +95,6 @@ class LBFGS:
                 shorter *= 0.4
             if attempt == self.tries // 2:
                 self._pairs.clear()
-        self.stalled = True
         return point
 
     def move(self, resize: Callable[[Array], Array]) -> None:

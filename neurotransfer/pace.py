@@ -33,10 +33,12 @@ class Pace:
         """The number of updates of the whole run, as planned now."""
         return sum(self._counts)
 
+    def begin(self) -> None:
+        """Start the clock of the first updates."""
+        self._begun = time.monotonic()
+
     def left(self, octave: int) -> int:
         """Return how many updates this octave still gets."""
-        if octave == 0 and self.index == 0:
-            self._begun = time.monotonic()
         return self._counts[octave] - self._done[octave]
 
     def rate(self) -> float:

@@ -86,6 +86,7 @@ def _descend(objective: Objective, optimizer: Adam | LBFGS, image: Array, pace: 
     point = _checked(objective(image, gradient=pace.left(octave) > 0), pace.index)
     if octave == 0:
         yield Step(0, point.image, point.losses)
+        pace.begin()
     while pace.left(octave) > 0:
         # Nobody asks for the gradient of the last picture: its losses cost a third.
         previous, last = point, pace.left(octave) == 1

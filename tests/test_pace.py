@@ -1,0 +1,81 @@
+"""The plan of updates: shares of octaves, the cosine, the estimate and the deadline, on a clock of the test's own."""
+
+import logging
+import math
+
+import pytest
+
+from neurotransfer import pace
+from neurotransfer.settings import Settings
+from neurotransfer.sizes import plan_octaves, share_updates
+
+
+class Clock:
+    now = 100.0
+
+    def monotonic(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(pace, "time", clock)
+    return clock
+
+
+def timed(plan, clock, seconds):
+    """Two updates of the first octave that take ``seconds`` each."""
+    plan.begin()
+    for _ in range(2):
+        clock.now += seconds
+        plan.tick(0)
+
+
+def test_octaves_double_up_to_the_exact_size():
+    assert plan_octaves((512, 384), Settings()) == [(512, 384)]
+    assert plan_octaves((1024, 750), Settings()) == [(512, 375), (1024, 750)]
+    assert plan_octaves((4961, 3508), Settings()) == [(620, 438), (1240, 877), (2480, 1754), (4961, 3508)]
+    assert plan_octaves((1024, 750), Settings(octaves=False)) == [(1024, 750)]
+    assert plan_octaves((1024, 750), Settings(steps=0)) == [(1024, 750)]
+
+
+def test_shares_add_up_and_fall():
+    assert share_updates(60, 1) == [60]
+    assert share_updates(60, 2) == [38, 22]
+    for updates in (10, 25, 61, 500):
+        shares = share_updates(updates, 3)
+        assert sum(shares) == updates
+        assert shares == sorted(shares, reverse=True)
+
+
+def test_the_cosine_falls_from_the_full_rate_to_nearly_nothing():
+    plan = pace.Pace(Settings(steps=10, learning_rate=8.0), [(40, 30)])
+    rates = []
+    for _ in range(10):
+        rates.append(plan.rate())
+        plan.tick(0)
+    assert rates == pytest.approx([4 * (1 + math.cos(math.pi * step / 10)) for step in range(10)])
+    constant = pace.Pace(Settings(steps=10, learning_rate=8.0, schedule="constant"), [(40, 30)])
+    constant.tick(0)
+    assert constant.rate() == 8.0
+
+
+@pytest.mark.parametrize(("budget", "expected"), [(1000.0, 20), (10.0, 11), (2.0, 3), (0.0, 3)])
+def test_a_deadline_leaves_updates_out(clock, budget, expected):
+    plan = pace.Pace(Settings(steps=20), [(40, 30)], deadline=clock.now + 1.0 + budget)
+    timed(plan, clock, 1.0)
+    assert plan.total == pytest.approx(expected, abs=1)
+    assert plan.left(0) == plan.total - 2
+
+
+def test_the_estimate_counts_pixels(clock, caplog):
+    """Updates of the second octave cost four times those of the first; under a minute nothing is said."""
+    caplog.set_level(logging.INFO)
+    sizes = [(40, 30), (80, 60)]
+    shares = share_updates(20, 2)
+    timed(pace.Pace(Settings(steps=20), sizes), clock, 1.0)
+    assert caplog.messages == []
+    timed(pace.Pace(Settings(steps=20), sizes), clock, 3.0)
+    seconds = 3 * (shares[0] - 2) + 12 * shares[1]
+    assert caplog.messages == [f"About {seconds // 60} min {seconds % 60} s to go (18 updates)."]
