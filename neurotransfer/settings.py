@@ -92,7 +92,7 @@ class Settings:
     """What the network sees beyond the frame. With zeros it paints a faint coloured line along it."""
     octaves: bool = True
     """Whether a large picture is painted small first, then larger: strokes keep their size relative to the picture."""
-    tolerance: float = 0.005
+    tolerance: float = 0.001
     """A size is left early when a step changes the picture by less than this, root mean square in units of 0..255."""
     style_scale: float = 1.0
     """Long side of the painting relative to that of the result: larger makes larger strokes."""

@@ -11,7 +11,7 @@ import click
 import pytest
 
 from neurotransfer.cli import cli
-from neurotransfer.settings import PRESETS
+from neurotransfer.settings import PRESETS, Settings
 
 from .conftest import IMAGES
 
@@ -103,3 +103,12 @@ def test_the_python_of_the_manual_is_the_same_everywhere_and_runs(tmp_path, phot
     shutil.copy(painting, tmp_path / "painting.jpg")
     subprocess.run([sys.executable, "-c", block.replace("steps=50", "steps=2")], cwd=tmp_path, check=True)
     assert (tmp_path / "result.png").exists()
+
+
+def test_the_defaults_of_the_manual_are_those_of_the_program():
+    """Numbers in the tables of docs/settings.md against the fields of Settings."""
+    text = (ROOT / "docs" / "settings.md").read_text()
+    found = dict(re.findall(r"^\| `--([a-z0-9-]+) [XN][^|]*\| ([0-9.]+) \|", text, flags=re.MULTILINE))
+    assert len(found) >= 10
+    for name, value in found.items():
+        assert float(value) == getattr(Settings(), name.replace("-", "_")), name
