@@ -78,24 +78,11 @@ def steps(folder: Path) -> None:
 
 def memory(folder: Path) -> None:
     photo, painting = cut("chelsea_cat", folder), cut("starry_night", folder)
-    arguments = [
-        "run",
-        "-c",
-        photo,
-        "-s",
-        painting,
-        "--size",
-        "400",
-        "--steps",
-        "10",
-        "--preset",
-        "seed",
-        "-o",
-        f"{folder}/out/",
-        "--json",
-    ]
-    done = subprocess.run([COMMAND, *arguments], check=True, capture_output=True, text=True)
-    print(f"peak memory {json.loads(done.stdout)['peak_memory_mb']:.0f} MB of `run --size 400` (400x300)")
+    for title, options in (("seed, float32", ["--preset", "seed", "--precision", "float32"]), ("default", [])):
+        files = ["-c", photo, "-s", painting, "-o", folder / "memory.png", "--overwrite"]
+        arguments = ["run", *files, "--size", "400", "--steps", "10", "--json", *options]
+        done = subprocess.run([COMMAND, *arguments], check=True, capture_output=True, text=True)
+        print(f"peak memory {json.loads(done.stdout)['peak_memory_mb']:.0f} MB, 400x300, {title}")
 
 
 def start_up() -> None:
