@@ -40,7 +40,9 @@ class VGG19:
             if block(name) != current_block:
                 current, current_block = self._pool(current, 2, 2, "SAME"), block(name)
             if self._pad:
-                current = tf.pad(current, ((0, 0), (1, 1), (1, 1), (0, 0)), self._pad)  # one pixel: 3x3 kernels
+                thin = 1 in current.shape[1:3]  # nothing to reflect
+                mode = "SYMMETRIC" if thin else self._pad
+                current = tf.pad(current, ((0, 0), (1, 1), (1, 1), (0, 0)), mode)  # one pixel: 3x3 kernels
             convolved = tf.nn.conv2d(current, kernel, 1, "VALID" if self._pad else "SAME")
             current = tf.nn.relu(tf.nn.bias_add(convolved, bias))
             if name in layers:

@@ -1,0 +1,43 @@
+"""What the network sees beyond the frame, and where it is cut."""
+
+import numpy as np
+import pytest
+
+from neurotransfer.backend import tf
+from neurotransfer.layers import LAYERS, up_to_last
+from neurotransfer.vgg import VGG19
+from neurotransfer.weights import Weights
+
+FLAT = np.full((1, 40, 56, 3), (200.0, 120.0, 40.0), dtype=np.float32)
+
+
+@pytest.mark.parametrize(("padding", "flat"), [("replicate", True), ("reflect", True), ("zeros", False)])
+def test_a_flat_picture_has_flat_features_unless_the_frame_shows(weights, padding, flat):
+    features = VGG19(weights, "avg", padding=padding)(tf.constant(FLAT), ("conv3_1",))["conv3_1"].numpy()[0]
+    spread = np.ptp(features, axis=(0, 1)).max() / features.max()
+    assert bool(spread < 1e-4) == flat
+
+
+def test_replicated_rows_are_those_of_a_picture_enlarged_by_its_outermost_row(weights):
+    image = np.random.default_rng(1).uniform(0, 255, (1, 20, 24, 3)).astype(np.float32)
+    wide = np.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+    found = VGG19(weights, "avg", padding="replicate")(tf.constant(image), ("conv1_1",))["conv1_1"].numpy()
+    expected = VGG19(weights, "avg")(tf.constant(wide), ("conv1_1",))["conv1_1"].numpy()[:, 1:-1, 1:-1]
+    assert np.allclose(found, expected, rtol=1e-4, atol=1e-2)
+    plain = VGG19(weights, "avg")(tf.constant(image), ("conv1_1",))["conv1_1"].numpy()
+    assert not np.allclose(plain, expected, rtol=1e-4, atol=1e-2)
+
+
+@pytest.mark.parametrize("padding", ["zeros", "replicate", "reflect"])
+def test_a_line_one_pixel_high_passes(weights, padding):
+    line = tf.constant(FLAT[:, :1])
+    assert VGG19(weights, "avg", padding=padding)(line, ("conv5_1",))["conv5_1"].shape == (1, 1, 4, 512)
+
+
+def test_only_the_layers_needed_have_to_be_there(weights):
+    needed = up_to_last(("conv2_1", "conv1_1"))
+    assert needed == ("conv1_1", "conv1_2", "conv2_1")
+    part = Weights({name: weights.layers[name] for name in needed}, weights.mean_pixel, weights.source)
+    some = VGG19(part, "avg")(tf.constant(FLAT), ("conv2_1",))["conv2_1"].numpy()
+    assert np.array_equal(some, VGG19(weights, "avg")(tf.constant(FLAT), ("conv2_1",))["conv2_1"].numpy())
+    assert up_to_last(("conv5_4",)) == LAYERS
