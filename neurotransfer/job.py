@@ -13,6 +13,7 @@ from neurotransfer.errors import InputError, NeurotransferError, NotFiniteError,
 from neurotransfer.images import open_picture
 from neurotransfer.interrupts import Stop, stop_signals
 from neurotransfer.outputs import OutputPlan, plan_output, release, run_name
+from neurotransfer.precision import choose_precision
 from neurotransfer.record import Recorder, file_facts
 from neurotransfer.samples import PAINTING, PHOTO
 from neurotransfer.settings import DEFAULT, INITS, Settings
@@ -86,6 +87,7 @@ def prepare(job: Job) -> Prepared:
         "style": file_facts(job.style),
         "weights": weights.source.as_json(),
         "settings": job.settings.as_json(),
+        "precision": choose_precision(job.settings.precision),
         "width": width,
         "height": height,
     }

@@ -11,6 +11,7 @@ _FAST_BFLOAT16 = {"avx512_bf16", "amx_bf16"}
 it is emulated, and slower."""
 
 
+@cache
 def choose_precision(setting: str) -> str:
     """Return ``float32`` or ``bfloat16``: ``setting``, or for ``auto`` what suits the processor."""
     if setting != "auto":

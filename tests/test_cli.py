@@ -170,6 +170,7 @@ def test_run_into_a_folder(command, photo, painting, tmp_path):
     assert log["status"] == "finished"
     assert log["content"]["file"] == "photo.png"
     assert log["settings"]["steps"] == 4
+    assert log["precision"] in ("float32", "bfloat16")
     assert [row["step"] for row in log["losses"]] == [0, 1, 2, 3, 4]
     assert log["peak_memory_mb"] > 100
     with Image.open(folder / "final.png") as picture:

@@ -22,9 +22,11 @@ from .conftest import relative
 )
 def test_auto_follows_the_processor(monkeypatch, flags, expected):
     monkeypatch.setattr(precision, "processor_flags", lambda: frozenset(flags))
+    precision.choose_precision.cache_clear()
     assert precision.choose_precision("auto") == expected
     assert precision.choose_precision("float32") == "float32"
     assert precision.choose_precision("bfloat16") == "bfloat16"
+    precision.choose_precision.cache_clear()
 
 
 def test_losses_and_gradient_in_bfloat16(golden, weights):
