@@ -175,6 +175,9 @@ FIVE_LAYERS: LayerWeights = tuple((f"conv{block}_1", 0.2) for block in range(1, 
 PRESETS: Mapping[str, Settings] = MappingProxyType(
     {
         "default": DEFAULT,
+        # The photo kept, small strokes; the photo given away, large strokes.
+        "fine": Settings(content_weight=500.0, style_scale=0.7),
+        "bold": Settings(content_weight=60.0, style_scale=1.6),
         # The 2017 course script, step for step.
         "seed": Settings(
             steps=500,

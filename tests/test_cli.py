@@ -97,7 +97,7 @@ BAD_RUNS = {
     "negative time": (("--time-budget", "-5"), "--time-budget must be a time above 0, like 90s or 10m; found -5 s."),
     "unknown preset": (
         ("--preset", "best"),
-        "Invalid value for '--preset': 'best' is not one of 'default', 'seed', 'fast', 'anishathalye'.",
+        "Invalid value for '--preset': 'best' is not one of 'default', 'fine', 'bold', 'seed', 'fast', 'anishathalye'.",
     ),
     "unknown option": (
         ("--stepz", "3"),

@@ -65,7 +65,9 @@ def test_seed_is_the_program_that_this_one_replaces():
 
 
 def test_unknown_preset():
-    with pytest.raises(InputError, match="There is no preset 'sead'; there are default, seed, fast, anishathalye"):
+    with pytest.raises(
+        InputError, match="There is no preset 'sead'; there are default, fine, bold, seed, fast, anishathalye"
+    ):
         preset("sead")
 
 
