@@ -31,36 +31,63 @@ _TINY = 1e-6
 def gram(features: Tensor) -> Tensor:
     """Return the Gram matrix F^T F / (H W C), (channels, channels), of activations (1, H, W, C) (Gatys et al. 2016)."""
     height, width, channels = features.shape[1:]
-    rows = tf.reshape(features, [height * width, channels])
-    return _second_moment(rows) / float(height * width * channels)
+    return second_moment(features)[1] / float(height * width * channels)
 
 
 _CHUNK = 1 << 17
 """Positions summed at once: 32 MB of 64 channels in float32, where all of a large picture would be gigabytes."""
 
 
-@tf.custom_gradient  # type: ignore[untyped-decorator]
-def _second_moment(rows: Tensor) -> Tensor:
-    """F^T F of (positions, channels), summed in float32 or wider whatever the type of the features.
+def second_moment(features: Tensor, part: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Return ``features`` (1, H, W, C) themselves and their sum of outer products F^T F, (C, C), float32 or wider.
 
-    The two halves of its derivative are one product, F (dG + dG^T), in the type of the features.
+    What follows in the network should use the features returned: their derivative is then added to that of the sum
+    only when it is needed, where otherwise derivatives of all layers' sums would wait in memory for their turn.
+
+    Args:
+        features: the activations.
+        part: [top, bottom, left, right] of the positions that count, int32 (4,); None: all of them.
     """
 
-    def gradient(upstream: Tensor) -> Tensor:
-        return tf.matmul(rows, tf.cast(upstream + tf.transpose(upstream), rows.dtype))
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def tapped(features: Tensor) -> Tensor:
+        _, height, width, channels = features.shape
+        inside = features if part is None else features[:, part[0] : part[1], part[2] : part[3]]
 
-    chunks = [_widened(rows[begin : begin + _CHUNK]) for begin in range(0, rows.shape[0], _CHUNK)]
-    return tf.add_n([tf.matmul(chunk, chunk, transpose_a=True) for chunk in chunks]), gradient
+        def gradient(upstream: Tensor, matrix: Tensor) -> Tensor:
+            # The two halves of the derivative are one product, F (dG + dG^T), in the type of the features.
+            with tf.control_dependencies([upstream]):
+                both = tf.cast(matrix + tf.transpose(matrix), features.dtype)
+            slope = tf.reshape(tf.matmul(tf.reshape(inside, [-1, channels]), both), tf.shape(inside))
+            if part is not None:
+                outside = [[0, 0], [part[0], height - part[1]], [part[2], width - part[3]], [0, 0]]
+                slope = tf.ensure_shape(tf.pad(slope, outside), features.shape)
+            return upstream + slope
+
+        rows = -(-_CHUNK // width)
+        bands = (tf.reshape(inside[:, top : top + rows], [-1, channels]) for top in range(0, height, rows))
+        return (tf.identity(features), tf.add_n([_outer(band) for band in bands])), gradient
+
+    return tuple(tapped(features))
+
+
+def _outer(rows: Tensor) -> Tensor:
+    wide = _widened(rows)
+    return tf.matmul(wide, wide, transpose_a=True)
 
 
 def _widened(values: Tensor) -> Tensor:
     return tf.cast(values, tf.float32) if values.dtype == tf.bfloat16 else values
 
 
-def content_loss(features: Tensor, target: Tensor, form: str) -> Tensor:
-    """Return the content loss of one layer, a scalar."""
-    difference = tf.reduce_mean(tf.math.squared_difference(_widened(features), _widened(target)))
-    return difference if form == "mean" else _quarter(difference, form)
+def squared_distance(features: Tensor, target: Tensor) -> Tensor:
+    """Return the sum of (F - F_c)^2, a scalar, float32 or wider."""
+    return tf.reduce_sum(tf.math.squared_difference(_widened(features), _widened(target)))
+
+
+def content_loss(mean_square: Tensor, form: str) -> Tensor:
+    """Return the content loss of one layer, a scalar, from the mean of (F - F_c)^2."""
+    return mean_square if form == "mean" else _quarter(mean_square, form)
 
 
 class Whitening(NamedTuple):
@@ -99,9 +126,22 @@ def _quarter(squares: Tensor, form: str) -> Tensor:
     return tf.sqrt(squares / 4.0 + _TINY) if form == "norm" else squares / 4.0
 
 
-def total_variation(image: Tensor) -> Tensor:
-    """Return the mean squared difference of vertical plus that of horizontal neighbours of (1, H, W, 3) in 0..255."""
-    down = tf.math.squared_difference(image[:, 1:], image[:, :-1])
-    right = tf.math.squared_difference(image[:, :, 1:], image[:, :, :-1])
+def total_variation(image: Tensor, size: tuple[int, int], part: Tensor | None = None) -> Tensor:
+    """Return the mean squared difference of vertical plus that of horizontal neighbours of (1, h, w, 3) in 0..255.
+
+    Args:
+        image: a picture, or a window of one.
+        size: (height, width) of the whole picture, whose pairs of neighbours are counted.
+        part: [top, bottom, left, right], int32 (4,): only pairs whose upper or left pixel lies in it; None: all.
+    """
+    down = right = image
+    if part is not None:
+        down = image[:, part[0] : part[1] + 1, part[2] : part[3]]
+        right = image[:, part[0] : part[1], part[2] : part[3] + 1]
+    height, width = size
+    sums = (
+        tf.reduce_sum(tf.math.squared_difference(down[:, 1:], down[:, :-1])),
+        tf.reduce_sum(tf.math.squared_difference(right[:, :, 1:], right[:, :, :-1])),
+    )
     # A picture one pixel high has no vertical neighbours: nothing, not 0 / 0.
-    return tf.add_n([tf.reduce_sum(pairs) / max(pairs.shape.num_elements(), 1) for pairs in (down, right)])
+    return sums[0] / max(3 * (height - 1) * width, 1) + sums[1] / max(3 * height * (width - 1), 1)

@@ -6,8 +6,16 @@ import numpy as np
 
 from neurotransfer.backend import tf
 from neurotransfer.images import Array
-from neurotransfer.losses import content_loss, gram, style_loss, total_variation, whitening
+from neurotransfer.losses import (
+    content_loss,
+    second_moment,
+    squared_distance,
+    style_loss,
+    total_variation,
+    whitening,
+)
 from neurotransfer.settings import Settings
+from neurotransfer.tiles import Owned, Tile, plan_tiles, stride
 from neurotransfer.vgg import VGG19, Tensor
 
 
@@ -32,62 +40,193 @@ class Evaluation(NamedTuple):
     gradient: Array | None
 
 
+class _Summary(NamedTuple):
+    """All that the losses need to know of a picture, or a tile's share of it: shares add up to the whole."""
+
+    content: tuple[Tensor, ...]
+    """Mean squared distance to the photo's features, a scalar for each content layer."""
+    grams: tuple[Tensor, ...]
+    """Gram matrix, (channels, channels), for each style layer."""
+    variation: Tensor
+    """Total variation, a scalar."""
+
+
 class Objective:
     """The losses of pictures of one size against one photo and one painting.
 
     ``objective(image)`` takes float32 (H, W, 3), RGB around 0..255, of the photo's size, and returns an `Evaluation`.
-    The targets, content features and style Gram matrices, are computed once. The picture is the only variable.
+    The targets, content features and style Gram matrices, are computed once.
+
+    A picture of more than ``most_pixels`` is evaluated in tiles (`neurotransfer.tiles`), exactly, in two passes. The
+    first adds up the summaries of the tiles; with it the losses and their derivative with respect to every entry of
+    the summary are known. The second sends that derivative back through each tile and adds up the windows' gradients.
     """
 
-    def __init__(self, network: VGG19, settings: Settings, content: Array, style: Array) -> None:
+    def __init__(
+        self, network: VGG19, settings: Settings, content: Array, style: Array, most_pixels: int | None = None
+    ) -> None:
         self._network = network
         self._settings = settings
-        self._layers = tuple(dict(settings.content_layers) | dict(settings.style_layers))
-        self._content_targets = network(tf.constant(content[np.newaxis]), tuple(dict(settings.content_layers)))
-        style_features = network(tf.constant(style[np.newaxis]), tuple(dict(settings.style_layers)))
-        self._gram_targets = {name: gram(features) for name, features in style_features.items()}
-        self._metrics = (
-            {name: whitening(target, settings.whitening) for name, target in self._gram_targets.items()}
-            if settings.whitening
-            else {}
-        )
-        self._image = tf.Variable(content[np.newaxis])
-        self._value = tf.function(self._terms, autograph=False)
-        self._value_and_gradient = tf.function(self._terms_and_gradient, autograph=False)
+        self._content_layers = tuple(dict(settings.content_layers))
+        self._style_layers = tuple(dict(settings.style_layers))
+        self._layers = tuple(dict.fromkeys(self._content_layers + self._style_layers))
+        self._size = content.shape[:2]
+        self._tiles = self._plan(content, most_pixels)
+        self._content_targets = [self._content_features(content, tile) for tile in self._tiles]
+        self._gram_targets = self._painting_grams(style, most_pixels)
+        self._metrics = [
+            whitening(target, settings.whitening) if settings.whitening else None for target in self._gram_targets
+        ]
+        # Tiles differ in the sizes of the parts that they own: with these left open, one graph serves them all.
+        window = tf.TensorSpec([1, *content[self._tiles[0].window].shape], tf.float32)
+        targets = [tf.TensorSpec([1, None, None, t.shape[-1]], t.dtype) for t in self._content_targets[0]]
+        tile = (window, targets, tf.TensorSpec([4], tf.int32))
+        self._value = tf.function(self._whole_terms, [window], autograph=False)
+        self._value_and_gradient = tf.function(self._whole_terms_and_gradient, [window], autograph=False)
+        self._tile_summary = tf.function(self._summary, tile, autograph=False)
+        self._terms_and_slopes = tf.function(self._differentiated, autograph=False)
+        self._tile_gradient = tf.function(self._sent_back, autograph=False)
 
     def __call__(self, image: Array, *, gradient: bool = True) -> Evaluation:
         """Evaluate ``image``; without ``gradient`` at a third of the cost."""
-        self._image.assign(image[np.newaxis])
+        slope: Array | None = None
+        if len(self._tiles) > 1:
+            terms, slope = self._in_tiles(image, gradient)
+        elif gradient:
+            terms, tensor = self._value_and_gradient(_batch(image))
+            slope = tensor.numpy()[0]
+        else:
+            terms = self._value(_batch(image))
+        return Evaluation(image, Losses(*terms.numpy().tolist()), slope)
+
+    def _in_tiles(self, image: Array, gradient: bool) -> tuple[Tensor, Array | None]:
+        inputs = [
+            (tile.window, (targets, tf.constant(tile.owned)))
+            for tile, targets in zip(self._tiles, self._content_targets, strict=True)
+        ]
+        summary: _Summary | None = None
+        for window, rest in inputs:
+            share = self._tile_summary(_batch(image[window]), *rest)
+            summary = share if summary is None else tf.nest.map_structure(tf.add, summary, share)
+        terms, slopes = self._terms_and_slopes(summary)
         if not gradient:
-            return Evaluation(image, Losses(*self._value().numpy().tolist()), None)
-        terms, slope = self._value_and_gradient()
-        return Evaluation(image, Losses(*terms.numpy().tolist()), slope.numpy()[0])
+            return terms, None
+        slope = np.zeros_like(image)
+        for window, rest in inputs:
+            slope[window] += self._tile_gradient(_batch(image[window]), *rest, slopes).numpy()[0]
+        return terms, slope
 
-    def _terms(self) -> Tensor:
+    def _plan(self, picture: Array, most_pixels: int | None) -> list[Tile]:
+        height, width = picture.shape[:2]
+        return plan_tiles((width, height), self._layers, most_pixels)
+
+    def _content_features(self, photo: Array, tile: Tile) -> list[Tensor]:
+        features = self._network(_batch(photo[tile.window]), self._content_layers)
+        return [_inside(features[name], _positions(tile.owned, name)) for name in self._content_layers]
+
+    def _painting_grams(self, painting: Array, most_pixels: int | None) -> list[Tensor]:
+        grams: dict[str, Tensor] = {}
+        for tile in self._plan(painting, most_pixels):
+            # A layer's Gram matrix is taken when the network comes by: all features at once would fill the memory.
+            def tap(name: str, features: Tensor, owned: Owned = tile.owned) -> Tensor:
+                share = _gram_share(features, painting.shape[:2], name, _positions(owned, name))[1]
+                grams[name] = grams[name] + share if name in grams else share
+                return features
+
+            self._network(_batch(painting[tile.window]), self._style_layers, tap)
+        return [grams[name] for name in self._style_layers]
+
+    def _summary(self, window: Tensor, targets: list[Tensor], owned: Tensor | None) -> _Summary:
+        """Return the share of the owned part of ``window`` (1, h, w, 3); None: all of it is owned."""
+        squares: dict[str, Tensor] = {}
+        grams: dict[str, Tensor] = {}
+
+        def tap(name: str, features: Tensor) -> Tensor:
+            part = None if owned is None else _positions(owned, name)
+            if name in self._style_layers:
+                features, grams[name] = _gram_share(features, self._size, name, part)
+            if name in self._content_layers:
+                target = targets[self._content_layers.index(name)]
+                entries = _count(self._size, name) * target.shape[-1]
+                squares[name] = squared_distance(_inside(features, part), target) / entries
+            return features
+
+        self._network(window, self._layers, tap)
+        return _Summary(
+            tuple(squares[name] for name in self._content_layers),
+            tuple(grams[name] for name in self._style_layers),
+            total_variation(window, self._size, owned) if self._settings.tv_weight else tf.constant(0.0),
+        )
+
+    def _terms(self, summary: _Summary) -> Tensor:
         """Return [content, style, total variation], weighted, float32 (3,)."""
-        settings = self._settings
-        image = self._image.value()
-        features = self._network(image, self._layers)
-        content = tf.add_n(
+        settings, form = self._settings, self._settings.objective
+        content = [
+            weight * content_loss(mean_square, form)
+            for (_, weight), mean_square in zip(settings.content_layers, summary.content, strict=True)
+        ]
+        style = [
+            weight * style_loss(found, target, form, metric)
+            for (_, weight), found, target, metric in zip(
+                settings.style_layers, summary.grams, self._gram_targets, self._metrics, strict=True
+            )
+        ]
+        return tf.stack(
             [
-                weight * content_loss(features[name], self._content_targets[name], settings.objective)
-                for name, weight in settings.content_layers
+                settings.content_weight * tf.add_n(content),
+                settings.style_weight * tf.add_n(style),
+                settings.tv_weight * summary.variation,
             ]
         )
-        style = tf.add_n(
-            [
-                weight
-                * style_loss(
-                    gram(features[name]), self._gram_targets[name], settings.objective, self._metrics.get(name)
-                )
-                for name, weight in settings.style_layers
-            ]
-        )
-        tv = total_variation(image) if settings.tv_weight else tf.constant(0.0)
-        return tf.stack([settings.content_weight * content, settings.style_weight * style, settings.tv_weight * tv])
 
-    def _terms_and_gradient(self) -> tuple[Tensor, Tensor]:
+    def _whole_terms(self, image: Tensor) -> Tensor:
+        return self._terms(self._summary(image, self._content_targets[0], None))
+
+    def _whole_terms_and_gradient(self, image: Tensor) -> tuple[Tensor, Tensor]:
         with tf.GradientTape() as tape:
-            terms = self._terms()
+            tape.watch(image)
+            terms = self._whole_terms(image)
             total = tf.reduce_sum(terms)
-        return terms, tape.gradient(total, self._image)
+        return terms, tape.gradient(total, image)
+
+    def _differentiated(self, summary: _Summary) -> tuple[Tensor, _Summary]:
+        """Return the terms, and the derivative of the total with respect to every entry of ``summary``."""
+        with tf.GradientTape() as tape:
+            tape.watch(summary)
+            terms = self._terms(summary)
+            total = tf.reduce_sum(terms)
+        return terms, tape.gradient(total, summary, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+    def _sent_back(self, window: Tensor, targets: list[Tensor], owned: Tensor, slopes: _Summary) -> Tensor:
+        """Return d total / d pixel of ``window``, as far as it comes from the part that it owns."""
+        with tf.GradientTape() as tape:
+            tape.watch(window)
+            share = self._summary(window, targets, owned)
+            products = tf.nest.map_structure(lambda value, slope: tf.reduce_sum(value * slope), share, slopes)
+            total = tf.add_n(tf.nest.flatten(products))
+        return tape.gradient(total, window)
+
+
+def _batch(picture: Array) -> Tensor:
+    return tf.constant(picture[np.newaxis])
+
+
+def _count(size: tuple[int, ...], layer: str) -> float:
+    """Return the number of positions of a layer's features for a picture of ``size`` (height, width)."""
+    step = stride(layer)
+    return float(-(-size[0] // step) * -(-size[1] // step))
+
+
+def _positions(owned: Owned | Tensor, layer: str) -> Tensor:
+    """Return the part of a layer's features over ``owned`` pixels; the last position may stand for fewer of them."""
+    step = stride(layer)
+    return -(-tf.convert_to_tensor(owned, tf.int32) // step)
+
+
+def _inside(features: Tensor, part: Tensor | None) -> Tensor:
+    return features if part is None else features[:, part[0] : part[1], part[2] : part[3]]
+
+
+def _gram_share(features: Tensor, size: tuple[int, ...], layer: str, part: Tensor | None) -> tuple[Tensor, Tensor]:
+    features, moment = second_moment(features, part)
+    return features, moment / (_count(size, layer) * features.shape[-1])

@@ -1,5 +1,6 @@
 """The forward pass of VGG-19, cut after the last layer in use. Knows no losses and no files."""
 
+from collections.abc import Callable
 from typing import Any
 
 from neurotransfer.backend import tf
@@ -32,21 +33,30 @@ class VGG19:
         self._mean = tf.constant(weights.mean_pixel, "float32" if dtype == "bfloat16" else dtype)
         self._pool = tf.nn.max_pool2d if pooling == "max" else tf.nn.avg_pool2d
 
-    def __call__(self, image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
-        """Return the activations of ``layers`` by name; nothing after the deepest of them is computed."""
+    def __call__(
+        self, image: Tensor, layers: tuple[str, ...], tap: Callable[[str, Tensor], Tensor] | None = None
+    ) -> dict[str, Tensor]:
+        """Return the activations of ``layers`` by name; nothing after the deepest of them is computed.
+
+        ``tap`` is called with each of them on the way, and what it returns takes their place.
+        """
         features: dict[str, Tensor] = {}
         current, current_block = tf.cast(image - self._mean, self._dtype), 1
         for name, (kernel, bias) in self._kernels.items():
             if block(name) != current_block:
                 current, current_block = self._pool(current, 2, 2, "SAME"), block(name)
-            if self._pad:
-                thin = 1 in current.shape[1:3]  # nothing to reflect
-                mode = "SYMMETRIC" if thin else self._pad
-                current = tf.pad(current, ((0, 0), (1, 1), (1, 1), (0, 0)), mode)  # one pixel: 3x3 kernels
-            convolved = tf.nn.conv2d(current, kernel, 1, "VALID" if self._pad else "SAME")
-            current = tf.nn.relu(tf.nn.bias_add(convolved, bias))
+            current = self._convolved(current, kernel, bias)
             if name in layers:
-                features[name] = current
+                current = features[name] = tap(name, current) if tap else current
             if len(features) == len(layers):
                 break
         return features
+
+    def _convolved(self, features: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
+        padding = "SAME"
+        if self._pad:
+            thin = 1 in features.shape[1:3]  # nothing to reflect
+            mode, padding = "SYMMETRIC" if thin else self._pad, "VALID"
+            features = tf.pad(features, ((0, 0), (1, 1), (1, 1), (0, 0)), mode)  # one pixel: 3x3 kernels
+        # One expression: outside of a graph, each of these large results is given back as soon as it was used.
+        return tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(features, kernel, 1, padding), bias))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neurotransfer.backend import tf
-from neurotransfer.losses import content_loss, gram, style_loss, total_variation, whitening
+from neurotransfer.losses import content_loss, gram, squared_distance, style_loss, total_variation, whitening
 
 from .conftest import relative
 
@@ -38,13 +38,14 @@ def test_gram_gradient_against_finite_differences(features):
 def test_loss_forms(features):
     other = np.random.default_rng(3).normal(size=features.shape)
     first, second = tf.constant(features), tf.constant(other)
-    assert float(content_loss(first, second, "mean")) == pytest.approx(np.mean((features - other) ** 2))
-    assert float(content_loss(first, second, "gatys")) == pytest.approx(np.mean((features - other) ** 2) / 4)
+    mean_square = squared_distance(first, second) / features.size
+    assert float(content_loss(mean_square, "mean")) == pytest.approx(np.mean((features - other) ** 2))
+    assert float(content_loss(mean_square, "gatys")) == pytest.approx(np.mean((features - other) ** 2) / 4)
     matrices = gram(first).numpy(), gram(second).numpy()
     squares = (matrices[0] - matrices[1]) ** 2
     assert float(style_loss(gram(first), gram(second), "mean")) == pytest.approx(squares.sum() / 16)
     assert float(style_loss(gram(first), gram(second), "gatys")) == pytest.approx(squares.sum() / 4)
-    assert float(content_loss(first, second, "norm")) == pytest.approx(
+    assert float(content_loss(mean_square, "norm")) == pytest.approx(
         (np.mean((features - other) ** 2) / 4) ** 0.5, rel=1e-5
     )
     assert float(style_loss(gram(first), gram(second), "norm")) == pytest.approx((squares.sum() / 4) ** 0.5, rel=1e-3)
@@ -54,19 +55,19 @@ def test_a_distance_of_nothing_has_a_finite_derivative(features):
     image = tf.constant(features, tf.float32)
     with tf.GradientTape() as tape:
         tape.watch(image)
-        value = content_loss(image, tf.constant(features, tf.float32), "norm")
+        value = content_loss(squared_distance(image, tf.constant(features, tf.float32)), "norm")
     assert np.isfinite(tape.gradient(value, image).numpy()).all()
 
 
 def test_total_variation_counts_each_direction_by_its_own_pairs():
     image = np.zeros((1, 3, 5, 3), dtype=np.float32)
     image[0, 1, 2] = 6.0  # one white pixel: 2 vertical pairs of 10, 2 horizontal pairs of 12
-    assert float(total_variation(tf.constant(image))) == pytest.approx(36 * 2 / 10 + 36 * 2 / 12)
+    assert float(total_variation(tf.constant(image), (3, 5))) == pytest.approx(36 * 2 / 10 + 36 * 2 / 12)
 
 
 def test_total_variation_of_a_line_counts_its_only_direction():
     line = tf.constant(np.array([0, 3, 3, 3, 0], dtype=np.float32).reshape(1, 1, 5, 1) * np.ones(3, dtype=np.float32))
-    assert float(total_variation(line)) == pytest.approx(9 * 2 / 4)
+    assert float(total_variation(line, (1, 5))) == pytest.approx(9 * 2 / 4)
 
 
 def test_losses_do_not_depend_on_the_picture_size(features):

@@ -68,6 +68,7 @@ FLOORS = (
         "settings",
         "images",
         "sizes",
+        "tiles",
         "weights",
         "samples",
         "interrupts",
