@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from neurotransfer.errors import NeurotransferError
-from neurotransfer.options import DURATION, PATH, objective_options, option, run_options, to_settings
+from neurotransfer.options import BYTES, DURATION, PATH, objective_options, option, run_options, to_settings
 
 EPILOG = "Every option can also be given as an environment variable: NEUROTRANSFER_STYLE_WEIGHT for --style-weight."
 
@@ -37,6 +37,7 @@ def cli() -> None:
 @option("--snapshot-every", metavar="N", type=click.IntRange(min=0), show_default="20 in a folder, 0 for a file",
         help="Steps between saved snapshots; 0 for none.")  # fmt: skip
 @option("--time-budget", type=DURATION, show_default="none", help="Do the best that fits: 90s, 10m, 1h.")
+@option("--max-memory", type=BYTES, show_default="most of what is free", help="Memory to stay below: 2G, 800M.")
 @objective_options
 @run_options
 @option("-q", "--quiet", is_flag=True, help="Print errors only.")
@@ -49,6 +50,7 @@ def run(
     overwrite: bool,
     snapshot_every: int | None,
     time_budget: float | None,
+    max_memory: float | None,
     preset: str,
     weights: str | None,
     quiet: bool,
@@ -65,7 +67,17 @@ def run(
     from neurotransfer.progress import progress
     from neurotransfer.samples import PAINTING, PHOTO
 
-    job = Job(content or PHOTO, style or PAINTING, settings, output, weights, snapshot_every, overwrite, time_budget)
+    job = Job(
+        content or PHOTO,
+        style or PAINTING,
+        settings,
+        output,
+        weights,
+        snapshot_every=snapshot_every,
+        overwrite=overwrite,
+        max_memory=max_memory,
+        time_budget=time_budget,
+    )
     prepared = prepare(job)
     with progress(settings.updates, quiet=quiet) as on_step:
         result = run_job(prepared, on_step)

@@ -119,7 +119,8 @@ def resize(image: Array, size: tuple[int, int]) -> Array:
 
 def to_uint8(image: Array) -> NDArray[np.uint8]:
     """Round to the nearest integer and clip to 0..255; nothing is stretched."""
-    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    rounded = np.rint(image)
+    return np.clip(rounded, 0, 255, out=rounded).astype(np.uint8)
 
 
 def load_image(path: str | Path) -> Array:

@@ -12,6 +12,7 @@ from PIL import Image
 from neurotransfer.errors import InputError, NeurotransferError, NotFiniteError, RunInterruptedError
 from neurotransfer.images import open_picture
 from neurotransfer.interrupts import Stop, stop_signals
+from neurotransfer.memory import MemoryPlan, allowance, plan_memory
 from neurotransfer.outputs import OutputPlan, plan_output, release, run_name
 from neurotransfer.precision import choose_precision
 from neurotransfer.record import Recorder, file_facts
@@ -38,6 +39,8 @@ class Job:
     snapshot_every: int | None = None
     """Steps between snapshots; None: 20 in a run folder, none beside a file."""
     overwrite: bool = False
+    max_memory: float | None = None
+    """Bytes that the process may hold; None: a safe share of what is free when the job is prepared."""
     time_budget: float | None = None
     """Seconds from the job's preparation to its finished picture; updates are left out to keep them."""
 
@@ -51,6 +54,8 @@ class Prepared:
     painting: Image.Image
     weights: Weights
     plan: OutputPlan
+    max_memory: float
+    """Bytes that the process may hold."""
     begun: float
     """The value of `time.monotonic` when the preparation began."""
     facts: dict[str, Any] = field(repr=False)
@@ -70,6 +75,7 @@ def prepare(job: Job) -> Prepared:
 
     Raises:
         InputError: something cannot be used as given. Nothing was written.
+        NeurotransferError: the picture does not fit into the memory. Nothing was written.
     """
     begun = time.monotonic()
     if job.time_budget is not None and not 0 < job.time_budget < float("inf"):
@@ -81,13 +87,16 @@ def prepare(job: Job) -> Prepared:
             raise InputError(f"--init must be {', '.join(INITS)} or a picture file; there is no file {str(start)!r}.")
         open_picture(start)
     width, height = _announced_size(photo, job.settings)
+    precision = choose_precision(job.settings.precision)
+    max_memory = job.max_memory or allowance()
+    _announce(plan_memory((width, height), job.settings, precision, max_memory))
     weights = load_weights(job.weights, needed_layers(job.settings))
     facts = {
         "content": file_facts(job.content),
         "style": file_facts(job.style),
         "weights": weights.source.as_json(),
         "settings": job.settings.as_json(),
-        "precision": choose_precision(job.settings.precision),
+        "precision": precision,
         "width": width,
         "height": height,
     }
@@ -96,7 +105,7 @@ def prepare(job: Job) -> Prepared:
     plan = plan_output(
         job.output, run_name(job.content, job.style), snapshot_every=job.snapshot_every, overwrite=job.overwrite
     )
-    return Prepared(job, photo, painting, weights, plan, begun, facts)
+    return Prepared(job, photo, painting, weights, plan, max_memory, begun, facts)
 
 
 def _announced_size(photo: Image.Image, settings: Settings) -> tuple[int, int]:
@@ -110,6 +119,14 @@ def _announced_size(photo: Image.Image, settings: Settings) -> tuple[int, int]:
             asked,
         )
     return width, height
+
+
+def _announce(memory: MemoryPlan) -> None:
+    logger.debug(
+        "At most %.1f GB of memory, %s.",
+        memory.peak / 1e9,
+        f"in tiles of up to {memory.most_pixels:,} pixels" if memory.most_pixels else "the picture as a whole",
+    )
 
 
 def run_job(prepared: Prepared, on_step: Callable[["Step"], None] | None = None) -> Result:
@@ -148,8 +165,8 @@ def _paint(
         from neurotransfer.pyramid import stylize  # loads TensorFlow: seconds, during which a signal is kept
 
         deadline = job.time_budget and prepared.begun + job.time_budget
-        inputs = prepared.photo, prepared.painting
-        for step in stylize(*inputs, job.settings, weights=prepared.weights, deadline=deadline):
+        limits = {"deadline": deadline, "max_memory": prepared.max_memory}
+        for step in stylize(prepared.photo, prepared.painting, job.settings, weights=prepared.weights, **limits):
             index = step.index
             recorder.add(step)
             if on_step is not None:

@@ -8,10 +8,12 @@ form       content, per layer          style, per layer
 ``gatys``  1/4 mean of (F - F_c)^2     1/4 sum over entries of (G - G_s)^2
 ``mean``   mean of (F - F_c)^2         mean over entries of (G - G_s)^2
 ``norm``   square root of ``gatys``    square root of ``gatys``
-=========  ==========================  ===================================
+``joint``  as ``gatys``; the square root is taken of the weighted sum over layers
+=========  ===============================================================
 
-``norm`` measures distances, not their squares: a term's pull does not fade as it gets small, nor drown the others
-while it is large, so that photo and painting keep their balance from the first step to the last.
+``norm`` and ``joint`` measure distances, not their squares: a term's pull does not fade as it gets small, nor drown the
+others while it is large, so that photo and painting keep their balance from the first step to the last. ``norm`` does
+so for every layer, ``joint`` leaves the layers of a term to each other as they are in ``gatys``.
 
 F are activations (1, height, width, channels); G is the Gram matrix below. All are means over positions, so a weight
 keeps its meaning at any picture size.
@@ -64,25 +66,33 @@ def second_moment(features: Tensor, part: Tensor | None = None) -> tuple[Tensor,
                 slope = tf.ensure_shape(tf.pad(slope, outside), features.shape)
             return upstream + slope
 
-        rows = -(-_CHUNK // width)
-        bands = (tf.reshape(inside[:, top : top + rows], [-1, channels]) for top in range(0, height, rows))
-        return (tf.identity(features), tf.add_n([_outer(band) for band in bands])), gradient
+        total = tf.zeros([channels, channels], _widened(features[:0]).dtype)
+        band = -(-_CHUNK // width)
+        for top in range(0, height, band):
+            with tf.control_dependencies([total]):  # one band after the other, or all would be widened at once
+                rows = _widened(tf.reshape(inside[:, top : top + band], [-1, channels]))
+                total += tf.matmul(rows, rows, transpose_a=True)
+        return (tf.identity(features), total), gradient
 
     return tuple(tapped(features))
 
 
-def _outer(rows: Tensor) -> Tensor:
-    wide = _widened(rows)
-    return tf.matmul(wide, wide, transpose_a=True)
+def squared_distance(features: Tensor, target: Tensor) -> Tensor:
+    """Return the sum of (F - F_c)^2, a scalar, float32 or wider, of activations of one shape and type."""
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def distance(features: Tensor) -> Tensor:
+        # Subtracted in the type of the features: of numbers so close, hardly a bit is lost, and half the memory needed.
+        difference = features - target
+        return tf.reduce_sum(
+            tf.square(_widened(difference))
+        ), lambda upstream: 2.0 * difference * tf.cast(upstream, features.dtype)
+
+    return distance(features)
 
 
 def _widened(values: Tensor) -> Tensor:
     return tf.cast(values, tf.float32) if values.dtype == tf.bfloat16 else values
-
-
-def squared_distance(features: Tensor, target: Tensor) -> Tensor:
-    """Return the sum of (F - F_c)^2, a scalar, float32 or wider."""
-    return tf.reduce_sum(tf.math.squared_difference(_widened(features), _widened(target)))
 
 
 def content_loss(mean_square: Tensor, form: str) -> Tensor:
@@ -93,7 +103,7 @@ def content_loss(mean_square: Tensor, form: str) -> Tensor:
 class Whitening(NamedTuple):
     """A metric for differences of Gram matrices in which small eigenvalues of the painting's count like large ones.
 
-    With G_s = V diag(l) V^T, the difference D becomes W * (V^T D V), W_ij = ((l_i + l_j) / 2 l_max + 1e-3)^-exponent.
+    With G_s = V diag(l) V^T, the difference D becomes W * (V^T D V), W_ij = ((l_i + l_j) / 2 l_max + 1e-2)^-exponent.
     Nearly all of a deep Gram matrix is one eigenvector, the mean activation; a plain distance sees little else until
     that is right. An exponent of 1/4 is, to first order and up to scale, half way to comparing square roots of Gram
     matrices. Measured in docs/performance.md.
@@ -111,7 +121,7 @@ def whitening(target: Tensor, exponent: float) -> Whitening:
     """Return the metric of a painting's Gram matrix (channels, channels)."""
     values, basis = np.linalg.eigh(target.numpy().astype(np.float64))
     values = np.maximum(values, 0.0) / values.max()
-    factors = ((values[:, np.newaxis] + values) / 2.0 + 1e-3) ** -exponent
+    factors = ((values[:, np.newaxis] + values) / 2.0 + 1e-2) ** -exponent
     return Whitening(tf.constant(basis, tf.float32), tf.constant(factors, tf.float32))
 
 
@@ -120,6 +130,12 @@ def style_loss(gram_matrix: Tensor, target: Tensor, form: str, metric: Whitening
     difference = gram_matrix - target
     squares = tf.square(difference if metric is None else metric(difference))
     return tf.reduce_mean(squares) if form == "mean" else _quarter(tf.reduce_sum(squares), form)
+
+
+def combined(layers: list[Tensor], form: str) -> Tensor:
+    """Return a whole term, content or style, from the losses of its layers, weights included."""
+    total = tf.add_n(layers)
+    return tf.sqrt(total + _TINY) if form == "joint" else total
 
 
 def _quarter(squares: Tensor, form: str) -> Tensor:

@@ -7,6 +7,7 @@ import numpy as np
 from neurotransfer.backend import tf
 from neurotransfer.images import Array
 from neurotransfer.losses import (
+    combined,
     content_loss,
     second_moment,
     squared_distance,
@@ -17,6 +18,9 @@ from neurotransfer.losses import (
 from neurotransfer.settings import Settings
 from neurotransfer.tiles import Owned, Tile, plan_tiles, stride
 from neurotransfer.vgg import VGG19, Tensor
+
+_STYLE_WINDOW = 500_000
+"""Pixels of the painting seen at once: its features are needed only once, and whole they would fill the memory."""
 
 
 class Losses(NamedTuple):
@@ -73,7 +77,7 @@ class Objective:
         self._size = content.shape[:2]
         self._tiles = self._plan(content, most_pixels)
         self._content_targets = [self._content_features(content, tile) for tile in self._tiles]
-        self._gram_targets = self._painting_grams(style, most_pixels)
+        self._gram_targets = self._painting_grams(style, min(most_pixels or _STYLE_WINDOW, _STYLE_WINDOW))
         self._metrics = [
             whitening(target, settings.whitening) if settings.whitening else None for target in self._gram_targets
         ]
@@ -173,8 +177,8 @@ class Objective:
         ]
         return tf.stack(
             [
-                settings.content_weight * tf.add_n(content),
-                settings.style_weight * tf.add_n(style),
+                settings.content_weight * combined(content, form),
+                settings.style_weight * combined(style, form),
                 settings.tv_weight * summary.variation,
             ]
         )

@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,10 @@ from neurotransfer.objective import Evaluation
 
 Evaluate = Callable[[Array], Evaluation]
 """A picture (H, W, 3) -> its losses, and the gradient where the next step will need it."""
+
+
+_BAND = 64
+"""Rows updated at once: what is computed on the way fits the cache, where a large picture's would be gigabytes."""
 
 
 class Adam:
@@ -29,31 +32,38 @@ class Adam:
         self._beta2 = beta2
         self._clip = clip
         self._step = 0
-        self._mean: NDArray[Any] | float = 0.0
-        self._square: NDArray[Any] | float = 0.0
+        self._mean: Array | None = None
+        self._square: Array | None = None
 
     def step(self, point: Evaluation, evaluate: Evaluate) -> Evaluation:
         """Return the evaluation of the next picture; ``point`` needs its gradient and is left as it is."""
         beta1, beta2, epsilon = 0.9, self._beta2, 1e-8
         gradient = _gradient(point)
+        if self._mean is None or self._square is None:
+            self._mean, self._square = np.zeros_like(gradient), np.zeros_like(gradient)
         self._step += 1
-        self._mean = beta1 * self._mean + (1.0 - beta1) * gradient
-        self._square = beta2 * self._square + (1.0 - beta2) * np.square(gradient)
         rate = self._rate(self._step) * (1.0 - beta2**self._step) ** 0.5 / (1.0 - beta1**self._step)
-        image = point.image - rate * self._mean / (np.sqrt(self._square) + epsilon)
+        image = np.empty_like(point.image)
+        for begin in range(0, len(image), _BAND):
+            rows = slice(begin, begin + _BAND)
+            mean, square = self._mean[rows], self._square[rows]
+            mean += (1.0 - beta1) * (gradient[rows] - mean)
+            square += (1.0 - beta2) * (np.square(gradient[rows]) - square)
+            image[rows] = point.image[rows] - rate * mean / (np.sqrt(square) + epsilon)
         if self._clip:
             np.clip(image, 0.0, 255.0, out=image)
-        return evaluate(image.astype(np.float32, copy=False))
+        return evaluate(image)
 
     def move(self, resize: Callable[[Array], Array]) -> None:
         """Carry the moments over to another picture size; ``resize`` maps a picture of this size to one of that."""
-        if isinstance(self._mean, float) or isinstance(self._square, float):
+        if self._mean is None or self._square is None:
             return
         pixels = self._mean.size
         self._mean = resize(self._mean)
-        share = pixels / self._mean.size  # the derivative by one pixel shrinks as their number grows
-        self._mean *= np.float32(share)
-        self._square = np.abs(resize(self._square)) * np.float32(share**2)
+        share = np.float32(pixels / self._mean.size)  # the derivative by one pixel shrinks as their number grows
+        self._mean *= share
+        self._square = np.abs(resize(self._square))
+        self._square *= share**2
 
 
 class LBFGS:
@@ -65,16 +75,17 @@ class LBFGS:
     better, not merely shorter. A step that finds nothing lower returns its point.
     """
 
-    history = 20
     first_change = 8.0
     """Root mean square of the first step, in units of 0..255."""
+    eager = 1.7
+    """Factor on the first guess of the inverse Hessian, which the last pair alone makes too small: found by trial."""
     tries = 8
     sufficient = 1e-4  # Armijo's constant
     rounding = 1e-6  # relative error of a loss summed in float32
 
-    def __init__(self, *, clip: bool) -> None:
+    def __init__(self, *, clip: bool, history: int = 20) -> None:
         self._bounds = (0.0, 255.0) if clip else (-np.inf, np.inf)
-        self._pairs: deque[tuple[Array, Array]] = deque(maxlen=self.history)
+        self._pairs: deque[tuple[Array, Array]] = deque(maxlen=history)
 
     def step(self, point: Evaluation, evaluate: Evaluate) -> Evaluation:
         """Return the evaluation of the next picture; ``point`` needs its gradient and is left as it is."""
@@ -99,7 +110,7 @@ class LBFGS:
 
     def move(self, resize: Callable[[Array], Array]) -> None:
         """Carry the pairs over to another picture size; ``resize`` maps a picture of this size to one of that."""
-        moved: deque[tuple[Array, Array]] = deque(maxlen=self.history)
+        moved: deque[tuple[Array, Array]] = deque(maxlen=self._pairs.maxlen)
         for change, bend in self._pairs:
             larger = resize(change)
             # A loss is a mean over positions: the derivative by one pixel shrinks as their number grows.
@@ -119,7 +130,7 @@ class LBFGS:
                 shares.append(np.vdot(change, direction) / np.vdot(change, bend))
                 direction -= shares[-1] * bend
             change, bend = self._pairs[-1]
-            direction *= np.vdot(change, bend) / np.vdot(bend, bend)
+            direction *= self.eager * np.vdot(change, bend) / np.vdot(bend, bend)
             for (change, bend), share in zip(self._pairs, reversed(shares), strict=True):
                 direction += (share - np.vdot(bend, direction) / np.vdot(change, bend)) * change
             direction *= -1.0

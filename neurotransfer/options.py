@@ -66,7 +66,30 @@ class _DurationType(click.ParamType[Any]):
             self.fail(f"expected a time like 90s, 10m or 1h, found {value!r}.", param, ctx)
 
 
+class _BytesType(click.ParamType[Any]):
+    """``2G``, ``2.5GB`` or ``800M`` -> bytes (10^9, 10^6)."""
+
+    name = "memory"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
+        return "N[M|G]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, float):
+            return value
+        number = value.upper().removesuffix("B")
+        unit = {"M": 1e6, "G": 1e9}.get(number[-1:])
+        try:
+            found = float(number[:-1] if unit else number) * (unit or 1.0)
+        except ValueError:
+            found = 0.0
+        if not 0.0 < found < float("inf"):
+            self.fail(f"expected an amount of memory like 2G or 800M, found {value!r}.", param, ctx)
+        return found
+
+
 DURATION = _DurationType()
+BYTES = _BytesType()
 PATH = click.Path(path_type=Path)
 
 

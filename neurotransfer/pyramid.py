@@ -13,6 +13,7 @@ from neurotransfer.color import recolor
 from neurotransfer.errors import NotFiniteError
 from neurotransfer.images import Array, Source, open_picture, pixels, resize
 from neurotransfer.layers import MEAN_PIXEL
+from neurotransfer.memory import MemoryPlan, allowance, plan_memory
 from neurotransfer.objective import Evaluation, Losses, Objective
 from neurotransfer.optimizers import LBFGS, Adam
 from neurotransfer.pace import Pace
@@ -44,6 +45,7 @@ def stylize(
     *,
     weights: Weights | str | Path | None = None,
     deadline: float | None = None,
+    max_memory: float | None = None,
 ) -> Iterator[Step]:
     """Paint ``content`` in the style of ``style``; yield the start and then one `Step` an update.
 
@@ -53,29 +55,34 @@ def stylize(
         settings: how to paint.
         weights: loaded weights, a path, ``"builtin"``, or None to look for them as `find_weights` says.
         deadline: the value of `time.monotonic` by which to be done: updates are left out so that it is kept.
+        max_memory: bytes that the process may hold; None: a safe share of what is free. The picture does not depend
+            on it.
 
     Raises:
         InputError: a picture or the weights cannot be used.
+        NeurotransferError: the picture does not fit into the memory.
         NotFiniteError: a loss became NaN or infinite; the step yielded last is the last good one.
     """
     photo, painting = open_picture(content), open_picture(style)
     sizes = plan_octaves(plan_size(photo.size, settings), settings)
     if not isinstance(weights, Weights):
         weights = load_weights(weights, needed_layers(settings))
-    network = VGG19(weights, settings.pooling, choose_precision(settings.precision), settings.padding)
+    precision = choose_precision(settings.precision)
+    memory = plan_memory(sizes[-1], settings, precision, max_memory or allowance())
+    network = VGG19(weights, settings.pooling, precision, settings.padding)
     del weights  # the network has its own copy
     pace = Pace(settings, sizes, deadline)
-    optimizer = _optimizer(settings, pace)
+    optimizer = _optimizer(settings, pace, memory)
     image: Array | None = None
     for octave, size in enumerate(sizes):
-        target = pixels(photo, size)
-        style_target = pixels(painting, plan_style_size(painting.size, size, settings))
-        if image is None:
-            image = _start(settings, target, style_target)
-        else:
+        if image is not None:
             image = np.clip(resize(image, size), 0.0, 255.0)
             optimizer.move(partial(resize, size=size))
-        objective = Objective(network, settings, target, style_target)
+        targets = pixels(photo, size), pixels(painting, plan_style_size(painting.size, size, settings))
+        if image is None:
+            image = _start(settings, *targets)
+        objective = Objective(network, settings, *targets, memory.most_pixels)
+        del targets  # of a large picture, hundreds of megabytes
         for step in _descend(objective, optimizer, image, pace, octave):
             image = step.image
             yield step
@@ -89,11 +96,11 @@ def _descend(objective: Objective, optimizer: Adam | LBFGS, image: Array, pace: 
         pace.begin()
     while pace.left(octave) > 0:
         # Nobody asks for the gradient of the last picture: its losses cost a third.
-        previous, last = point, pace.left(octave) == 1
+        before, last = point.image, pace.left(octave) == 1
         point = _checked(optimizer.step(point, partial(objective, gradient=not last)), pace.index + 1)
         pace.tick(octave)
         yield Step(pace.index, point.image, point.losses)
-        change = float(np.sqrt(np.mean(np.square(point.image - previous.image))))
+        change = float(np.linalg.norm(point.image - before)) / point.image.size**0.5
         if change <= pace.settings.tolerance and pace.left(octave) > 0:
             logger.info("Nothing changes any more at step %d (%.3g of 255): done with this size.", pace.index, change)
             pace.skip(octave)
@@ -109,9 +116,9 @@ def _checked(point: Evaluation, index: int) -> Evaluation:
     return point
 
 
-def _optimizer(settings: Settings, pace: Pace) -> Adam | LBFGS:
+def _optimizer(settings: Settings, pace: Pace, memory: MemoryPlan) -> Adam | LBFGS:
     if settings.optimizer == "lbfgs":
-        return LBFGS(clip=settings.clip)
+        return LBFGS(clip=settings.clip, history=memory.history)
     return Adam(lambda _: pace.rate(), beta2=settings.beta2, clip=settings.clip)
 
 

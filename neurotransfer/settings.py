@@ -24,7 +24,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "optimizer": ("adam", "lbfgs"),
         "precision": ("auto", "float32", "bfloat16"),
-        "objective": ("gatys", "mean", "norm"),
+        "objective": ("gatys", "mean", "norm", "joint"),
         "pooling": ("avg", "max"),
         "padding": ("zeros", "replicate", "reflect"),
         "schedule": ("constant", "cosine"),
@@ -82,11 +82,11 @@ class Settings:
     content_layers: LayerWeights = (("conv4_2", 1.0), ("conv3_2", 0.2))
     # Nothing after conv4_2 is needed, which saves a quarter of every step; conv5_1 adds nothing that the eye sees.
     style_layers: LayerWeights = (("conv1_1", 1.0), ("conv2_1", 1.0), ("conv3_1", 1.0), ("conv4_1", 0.15))
-    objective: Literal["gatys", "mean", "norm"] = "norm"
-    """Differences as squares (``gatys``, ``mean``) or as distances (``norm``); see `neurotransfer.losses`."""
+    objective: Literal["gatys", "mean", "norm", "joint"] = "norm"
+    """Differences as squares (``gatys``, ``mean``) or distances (``norm``, ``joint``); see `neurotransfer.losses`."""
     whitening: float = 0.0
-    """How far differences of Gram matrices are whitened by the painting's own, 0 to 0.5: L-BFGS needs a third fewer
-    steps with 0.25."""
+    """How far differences of Gram matrices are whitened by the painting's own, 0 to 0.5: fewer steps are needed, of
+    L-BFGS above all."""
     pooling: Literal["avg", "max"] = "avg"
     padding: Literal["zeros", "replicate", "reflect"] = "replicate"
     """What the network sees beyond the frame. With zeros it paints a faint coloured line along it."""
@@ -201,9 +201,9 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
         "fast": Settings(
             optimizer="lbfgs",
             steps=20,
-            whitening=0.25,
+            whitening=0.45,
             padding="zeros",
-            content_weight=4.0,
+            content_weight=3.0,
             style_weight=1.0,
             tv_weight=0.0,
             content_layers=CONV4_2,

@@ -69,6 +69,7 @@ FLOORS = (
         "images",
         "sizes",
         "tiles",
+        "memory",
         "weights",
         "samples",
         "interrupts",
