@@ -36,7 +36,20 @@ ENTRIES = {
 SHARES = {"conv1_1": 0.0225, "conv2_1": 0.0056, "conv3_1": 0.0014, "conv4_1": 0.00035, "conv5_1": 0.00035}
 ANISHATHALYE = {
     "L-BFGS, joint": (
-        ["--preset", "fast", "--objective", "joint", "--pooling", "max", "--content-weight", "7.5", "--tv-weight", "0.06", "--whitening", "0.1"]
+        [
+            "--preset",
+            "fast",
+            "--objective",
+            "joint",
+            "--pooling",
+            "max",
+            "--content-weight",
+            "7.5",
+            "--tv-weight",
+            "0.06",
+            "--whitening",
+            "0.1",
+        ]
         + [word for name, share in SHARES.items() for word in ("--style-layer", f"{name}={share}")],
         (30, 33, 36, 40, 45, 50),
     ),

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from neurotransfer.errors import NeurotransferError
-    from neurotransfer.images import load_image, save_image
+    from neurotransfer.images import load_image
     from neurotransfer.pyramid import Step, stylize
+    from neurotransfer.saving import save_image
     from neurotransfer.settings import PRESETS, Settings, preset
 
 _HOMES = {
@@ -24,7 +25,7 @@ _HOMES = {
     "PRESETS": "settings",
     "preset": "settings",
     "load_image": "images",
-    "save_image": "images",
+    "save_image": "saving",
     "NeurotransferError": "errors",
 }
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import click
 
-from neurotransfer.errors import NeurotransferError
+from neurotransfer.errors import InputError, NeurotransferError
 from neurotransfer.options import BYTES, DURATION, PATH, objective_options, option, run_options, to_settings
+from neurotransfer.paper import PAPERS
 
 EPILOG = "Every option can also be given as an environment variable: NEUROTRANSFER_STYLE_WEIGHT for --style-weight."
 
@@ -37,6 +38,13 @@ def cli() -> None:
 @option("--snapshot-every", metavar="N", type=click.IntRange(min=0), show_default="20 in a folder, 0 for a file",
         help="Steps between saved snapshots; 0 for none.")  # fmt: skip
 @option("--time-budget", type=DURATION, show_default="none", help="Do the best that fits: 90s, 10m, 1h.")
+@option(
+    "--print", "paper", type=click.Choice(list(PAPERS)), help="Fill this sheet: sets the size, enlarging if need be."
+)
+@option("--dpi", type=float, show_default="300 with --print", help="Pixels per inch, noted in the files.")
+@option(
+    "--bits", type=click.Choice(["8", "16"]), default="8", show_default=True, help="Depth of the result; 16: PNG, TIFF."
+)
 @option("--max-memory", type=BYTES, show_default="most of what is free", help="Memory to stay below: 2G, 800M.")
 @objective_options
 @run_options
@@ -50,6 +58,9 @@ def run(
     overwrite: bool,
     snapshot_every: int | None,
     time_budget: float | None,
+    paper: str | None,
+    dpi: float | None,
+    bits: str,
     max_memory: float | None,
     preset: str,
     weights: str | None,
@@ -61,6 +72,8 @@ def run(
     """Paint one photo in the style of one picture."""
     begun = time.monotonic()
     _log_to_stderr(quiet=quiet, verbose=verbose)
+    if paper and given["size"] is not None:
+        raise InputError("--print sets the size; give it or --size, not both.")
     settings = to_settings(preset, given)
 
     from neurotransfer.job import Job, prepare, run_job
@@ -75,6 +88,9 @@ def run(
         weights,
         snapshot_every=snapshot_every,
         overwrite=overwrite,
+        paper=paper,
+        dpi=dpi,
+        bits=int(bits),
         max_memory=max_memory,
         time_budget=time_budget,
     )

@@ -1,37 +1,21 @@
-"""Picture files <-> RGB. Reading makes an 8-bit RGB Pillow picture; arrays are float32 (height, width, 3) in 0..255.
+"""Picture files -> RGB: an upright 8-bit Pillow picture, or a float32 array (height, width, 3) in 0..255.
 
 Knows nothing of TensorFlow or of style transfer.
 """
 
-import os
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
-from neurotransfer.errors import InputError, NeurotransferError
+from neurotransfer.errors import InputError
 
 Array = NDArray[np.float32]
 Source = str | Path | Image.Image | NDArray[Any]
 """What may stand for a picture: a file's path, a Pillow picture, or an array (height, width, 3) in 0..255."""
-
-SAVE_OPTIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
-    {
-        ".png": ("PNG", {"compress_level": 6}),
-        ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
-        ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
-        ".webp": ("WEBP", {"quality": 95}),
-        ".tif": ("TIFF", {"compression": "tiff_deflate"}),
-        ".tiff": ("TIFF", {"compression": "tiff_deflate"}),
-    }
-)
-"""Extension of a result -> Pillow's format and options."""
 
 _DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 
@@ -130,56 +114,3 @@ def load_image(path: str | Path) -> Array:
         InputError: the file cannot be read as a picture.
     """
     return pixels(open_picture(path))
-
-
-def check_extension(path: Path) -> None:
-    """Raise `InputError` unless a result can be saved under this name."""
-    if path.suffix.lower() not in SAVE_OPTIONS:
-        raise InputError(
-            f"{path} has the unknown extension {path.suffix!r}; use {', '.join(SAVE_OPTIONS)}, "
-            "or end the name with '/' for a folder."
-        )
-
-
-def save_image(path: str | Path, image: Array, text: Mapping[str, str] | None = None) -> None:
-    """Save an RGB array (height, width, 3) in 0..255: rounded, clipped, whole or not at all.
-
-    The picture is written to a temporary file in the same folder and renamed, so that ``path`` never holds half a
-    picture. An existing file is replaced. ``text`` goes into a PNG as text chunks; other formats leave it out.
-
-    Raises:
-        InputError: the extension is unknown.
-        NeurotransferError: the file cannot be written.
-    """
-    path = Path(path)
-    check_extension(path)
-    kind, options = SAVE_OPTIONS[path.suffix.lower()]
-    options = dict(options)
-    if kind == "PNG" and text:
-        chunks = PngImagePlugin.PngInfo()
-        for key, value in text.items():
-            chunks.add_text(key, value)
-        options["pnginfo"] = chunks
-    picture = Image.fromarray(to_uint8(image))
-    with atomic_file(path) as temporary:
-        picture.save(temporary, format=kind, **options)
-
-
-@contextmanager
-def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` to write to; renamed to ``path`` when the block ends well, else removed.
-
-    Raises:
-        NeurotransferError: the block or the renaming met an `OSError`.
-    """
-    temporary = path.with_name(f".{path.name[:80]}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        with temporary.open("rb+") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise NeurotransferError(f"{path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +14,21 @@ from neurotransfer.images import open_picture
 from neurotransfer.interrupts import Stop, stop_signals
 from neurotransfer.memory import MemoryPlan, allowance, plan_memory
 from neurotransfer.outputs import OutputPlan, plan_output, release, run_name
+from neurotransfer.paper import PAPERS, long_side_on
 from neurotransfer.precision import choose_precision
 from neurotransfer.record import Recorder, file_facts
 from neurotransfer.samples import PAINTING, PHOTO
 from neurotransfer.settings import DEFAULT, INITS, Settings
-from neurotransfer.sizes import needed_layers, plan_size
+from neurotransfer.sizes import LARGEST_SINGLE, needed_layers, plan_size, plan_style_size
 from neurotransfer.weights import Weights, load_weights
 
 if TYPE_CHECKING:
     from neurotransfer.pyramid import Step
 
 logger = logging.getLogger(__name__)
+
+PRINT_DPI = 300.0
+LOWEST_DPI, HIGHEST_DPI = 10, 4800
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,12 @@ class Job:
     snapshot_every: int | None = None
     """Steps between snapshots; None: 20 in a run folder, none beside a file."""
     overwrite: bool = False
+    paper: str | None = None
+    """Name of a sheet that the picture is to fill, one of `PAPERS`; rules the size, with `dpi` or 300."""
+    dpi: float | None = None
+    """Resolution noted in the files, pixels per inch."""
+    bits: int = 8
+    """Depth of the final picture: 8, or 16 for PNG and TIFF."""
     max_memory: float | None = None
     """Bytes that the process may hold; None: a safe share of what is free when the job is prepared."""
     time_budget: float | None = None
@@ -86,7 +96,8 @@ def prepare(job: Job) -> Prepared:
         if not start.exists():
             raise InputError(f"--init must be {', '.join(INITS)} or a picture file; there is no file {str(start)!r}.")
         open_picture(start)
-    width, height = _announced_size(photo, job.settings)
+    job = _sized_for_paper(job, photo)
+    width, height = _announced_size(photo, painting, job.settings)
     precision = choose_precision(job.settings.precision)
     max_memory = job.max_memory or allowance()
     _announce(plan_memory((width, height), job.settings, precision, max_memory))
@@ -103,12 +114,28 @@ def prepare(job: Job) -> Prepared:
     if start is not None:
         facts["init"] = file_facts(start)
     plan = plan_output(
-        job.output, run_name(job.content, job.style), snapshot_every=job.snapshot_every, overwrite=job.overwrite
+        job.output,
+        run_name(job.content, job.style),
+        snapshot_every=job.snapshot_every,
+        overwrite=job.overwrite,
+        bits=job.bits,
     )
     return Prepared(job, photo, painting, weights, plan, max_memory, begun, facts)
 
 
-def _announced_size(photo: Image.Image, settings: Settings) -> tuple[int, int]:
+def _sized_for_paper(job: Job, photo: Image.Image) -> Job:
+    if job.dpi is not None and not LOWEST_DPI <= job.dpi <= HIGHEST_DPI:
+        raise InputError(f"--dpi must be from {LOWEST_DPI} to {HIGHEST_DPI} pixels per inch; found {job.dpi:g}.")
+    if job.paper is None:
+        return job
+    if job.paper not in PAPERS:
+        raise InputError(f"--print must be one of {', '.join(PAPERS)}; found {job.paper!r}.")
+    dpi = job.dpi or PRINT_DPI
+    side = long_side_on(job.paper, dpi, photo.size)
+    return replace(job, dpi=dpi, settings=replace(job.settings, size=side, enlarge=True))
+
+
+def _announced_size(photo: Image.Image, painting: Image.Image, settings: Settings) -> tuple[int, int]:
     width, height = plan_size(photo.size, settings)
     asked = settings.size
     if isinstance(asked, int) and asked > max(width, height):
@@ -117,6 +144,14 @@ def _announced_size(photo: Image.Image, settings: Settings) -> tuple[int, int]:
             "The photo is %dx%d, smaller than --size %d: painted at its own size (--enlarge to enlarge it).",
             *photo.size,
             asked,
+        )
+    wanted = plan_style_size(painting.size, (width, height), settings)
+    if max(wanted) > max(painting.size):
+        logger.log(
+            logging.INFO if max(wanted) > LARGEST_SINGLE else logging.DEBUG,
+            "The painting, %dx%d pixels, is enlarged to %dx%d: a larger one has finer strokes to give.",
+            *painting.size,
+            *wanted,
         )
     return width, height
 
@@ -138,7 +173,7 @@ def run_job(prepared: Prepared, on_step: Callable[["Step"], None] | None = None)
         RunInterruptedError: SIGINT or SIGTERM arrived.
         NeurotransferError: a loss was not finite, or a file could not be written.
     """
-    recorder = Recorder(prepared.plan, prepared.facts)
+    recorder = Recorder(prepared.plan, prepared.facts, bits=prepared.job.bits, dpi=prepared.job.dpi)
     try:
         with stop_signals() as stop:
             failure = _paint(prepared, recorder, on_step, stop)

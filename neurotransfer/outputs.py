@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neurotransfer.errors import InputError
-from neurotransfer.images import check_extension
+from neurotransfer.saving import check_extension
 
 DEFAULT_SNAPSHOT_EVERY = 20
 
@@ -30,29 +30,32 @@ class OutputPlan:
         return self.final if self.overwrite or in_own_folder else free_name(self.final)
 
 
-def plan_output(output: str, name: str, *, snapshot_every: int | None = None, overwrite: bool = False) -> OutputPlan:
+def plan_output(
+    output: str, name: str, *, snapshot_every: int | None = None, overwrite: bool = False, bits: int = 8
+) -> OutputPlan:
     """Decide the paths of a run called ``name`` and make sure that they can be written.
 
     ``output`` is a file if it ends with a picture's extension, else a folder that gets a folder of its own for the
     run: claimed here, with a number added to its name rather than touching an earlier run.
 
     Raises:
-        InputError: the extension is unknown, the file exists, or the folder cannot be written to.
+        InputError: the extension is unknown or does not hold ``bits`` a channel, the file exists, or the folder cannot
+            be written to.
     """
     if not output:
         raise InputError("--output is empty; expected a folder or a file name.")
     try:
-        return _plan(Path(output), output, name, snapshot_every, overwrite=overwrite)
+        return _plan(Path(output), output, name, snapshot_every, bits, overwrite=overwrite)
     except OSError as error:
         raise InputError(f"The output {output} cannot be used: {error.strerror or error}; choose another.") from None
 
 
-def _plan(path: Path, output: str, name: str, snapshot_every: int | None, *, overwrite: bool) -> OutputPlan:
+def _plan(path: Path, output: str, name: str, snapshot_every: int | None, bits: int, *, overwrite: bool) -> OutputPlan:
     if path.is_dir() or output.endswith(("/", os.sep)) or not path.suffix:
         every = DEFAULT_SNAPSHOT_EVERY if snapshot_every is None else snapshot_every
         folder = _claim_folder(path, name, overwrite=overwrite)
         return OutputPlan(folder / "final.png", folder, every, folder / "run.json", overwrite)
-    check_extension(path)
+    check_extension(path, bits)
     snapshots = path.with_name(f"{path.stem}-snapshots")
     every = snapshot_every or 0
     if (path.exists() and not path.is_file()) or (every and snapshots.exists() and not snapshots.is_dir()):

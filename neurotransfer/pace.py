@@ -16,15 +16,15 @@ _WORTH_SAYING = 60.0  # seconds
 class Pace:
     """The plan of a run's updates: counts per octave, shortened to keep a deadline once two updates were timed.
 
-    ``sizes`` are the octaves' (width, height); a step costs in proportion to its pixels.
+    ``work`` is what a step of each octave costs, in any unit.
     """
 
-    def __init__(self, settings: Settings, sizes: list[tuple[int, int]], deadline: float | None = None) -> None:
+    def __init__(self, settings: Settings, work: list[float], deadline: float | None = None) -> None:
         self.settings = settings
         self.index = 0
-        self._counts = share_updates(settings.updates, len(sizes))
-        self._done = [0] * len(sizes)
-        self._pixels = [width * height for width, height in sizes]
+        self._counts = share_updates(settings.updates, len(work))
+        self._done = [0] * len(work)
+        self._work = work
         self._deadline = deadline
         self._begun = 0.0
 
@@ -68,13 +68,13 @@ class Pace:
     def _estimate(self, seconds: float) -> float:
         """Return the seconds that the updates left will take, if one of the first octave takes ``seconds``."""
         return sum(
-            seconds * (count - done) * pixels / self._pixels[0]
-            for count, done, pixels in zip(self._counts, self._done, self._pixels, strict=True)
+            seconds * (count - done) * work / self._work[0]
+            for count, done, work in zip(self._counts, self._done, self._work, strict=True)
         )
 
     def _shorten(self, available: float, seconds: float) -> None:
         """Cut every octave by the same share until the estimate fits; targets of a larger octave cost two updates."""
-        overhead = 2.0 * seconds * sum(self._pixels[1:]) / self._pixels[0]
+        overhead = 2.0 * seconds * sum(self._work[1:]) / self._work[0]
         share = max(0.0, available - overhead) / max(self._estimate(seconds), 1e-9)
         if share < 1.0:
             self._counts = [

@@ -20,6 +20,7 @@ from neurotransfer.pace import Pace
 from neurotransfer.precision import choose_precision
 from neurotransfer.settings import DEFAULT, Settings
 from neurotransfer.sizes import needed_layers, plan_octaves, plan_size, plan_style_size
+from neurotransfer.tiles import work
 from neurotransfer.vgg import VGG19
 from neurotransfer.weights import Weights, load_weights
 
@@ -71,7 +72,8 @@ def stylize(
     memory = plan_memory(sizes[-1], settings, precision, max_memory or allowance())
     network = VGG19(weights, settings.pooling, precision, settings.padding)
     del weights  # the network has its own copy
-    pace = Pace(settings, sizes, deadline)
+    layers = needed_layers(settings)
+    pace = Pace(settings, [work(size, layers, memory.most_pixels) for size in sizes], deadline)
     optimizer = _optimizer(settings, pace, memory)
     image: Array | None = None
     for octave, size in enumerate(sizes):

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neurotransfer.images import atomic_file, save_image
 from neurotransfer.outputs import OutputPlan
+from neurotransfer.saving import atomic_file, save_image
 
 if TYPE_CHECKING:  # the name alone: a run's files are no reason to load TensorFlow
     from neurotransfer.pyramid import Step
@@ -20,10 +20,12 @@ if TYPE_CHECKING:  # the name alone: a run's files are no reason to load TensorF
 class Recorder:
     """Writes the files of one run as its steps arrive; every file is whole or absent.
 
-    ``facts`` are the settings and inputs as plain values: they stand in ``run.json`` and in the PNG text chunk.
+    ``facts`` are the settings and inputs as plain values: they stand in ``run.json`` and in the PNG text chunk. Depth
+    and resolution tag are those of `save_image`; snapshots have 8 bits.
     """
 
-    def __init__(self, plan: OutputPlan, facts: Mapping[str, Any]) -> None:
+    def __init__(self, plan: OutputPlan, facts: Mapping[str, Any], *, bits: int = 8, dpi: float | None = None) -> None:
+        self._bits, self._dpi = bits, dpi
         self._plan = plan
         self._facts = dict(facts)
         self._steps: list[dict[str, float]] = []
@@ -39,14 +41,14 @@ class Recorder:
         every = self._plan.snapshot_every
         if every and step.index % every == 0:
             self._plan.snapshots.mkdir(parents=True, exist_ok=True)
-            self._save(self._plan.snapshots / f"{step.index}.png", step)
+            self._save(self._plan.snapshots / f"{step.index}.png", step, bits=8)
 
     def finish(self, status: str) -> Path | None:
         """Save the last picture and, in a run folder, ``run.json``; return the picture's path, if there is one."""
         picture = None
         if self.last is not None:
             picture = self._plan.final_path()
-            self._save(picture, self.last)
+            self._save(picture, self.last, bits=self._bits)
         if self._plan.log is not None:
             with atomic_file(self._plan.log) as temporary:
                 temporary.write_text(json.dumps(self.report(status), indent=1) + "\n", encoding="utf-8")
@@ -63,9 +65,9 @@ class Recorder:
             "losses": self._steps,
         }
 
-    def _save(self, path: Path, step: "Step") -> None:
+    def _save(self, path: Path, step: "Step", bits: int) -> None:
         text = json.dumps({**self._facts, "step": step.index})
-        save_image(path, step.image, {"neurotransfer": text})
+        save_image(path, step.image, {"neurotransfer": text}, bits=bits, dpi=self._dpi)
 
     def _elapsed(self) -> float:
         return round(time.monotonic() - self._begun, 3)

@@ -50,6 +50,22 @@ BAD_RUNS = {
         ("-o", "text.png/out/"),
         "The output folder text.png/out cannot be made: text.png is a file; choose another --output.",
     ),
+    "sixteen bits in a JPEG": (
+        ("--bits", "16", "-o", "out.jpg"),
+        "out.jpg cannot hold --bits 16; use .png, .tif, .tiff.",
+    ),
+    "a sheet and a size": (
+        ("--print", "a4", "--size", "300"),
+        "--print sets the size; give it or --size, not both.",
+    ),
+    "no resolution": (
+        ("--dpi", "0"),
+        "--dpi must be from 10 to 4800 pixels per inch; found 0.",
+    ),
+    "no memory": (
+        ("--max-memory", "lots"),
+        "Invalid value for '--max-memory': expected an amount of memory like 2G or 800M, found 'lots'.",
+    ),
     "unknown layer": (
         ("--style-layer", "conv4_7"),
         "There is no layer 'conv4_7' in VGG-19; did you mean conv4_4? (conv1_1 ... conv5_4)",

@@ -65,7 +65,7 @@ def test_every_command_of_the_readme_runs(command, photo, painting, tmp_path):
     shutil.copy(painting, tmp_path / "painting.jpg")
     printed = list(commands())
     assert len(printed) > 6
-    quick = {"NEUROTRANSFER_STEPS": "1", "NEUROTRANSFER_SNAPSHOT_EVERY": "0"}
+    quick = {"NEUROTRANSFER_STEPS": "1", "NEUROTRANSFER_SNAPSHOT_EVERY": "0", "NEUROTRANSFER_DPI": "20"}
     for arguments in printed:
         done = command(*arguments, **quick)
         assert done.returncode == 0, f"{arguments}: {done.stderr}"

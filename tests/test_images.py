@@ -1,11 +1,15 @@
 """Reading any mode, saving exactly, whole or not at all."""
 
 import numpy as np
+import png
 import pytest
+import tifffile
 from PIL import Image
 
 from neurotransfer.errors import InputError, NeurotransferError
-from neurotransfer.images import atomic_file, fit, load_image, open_picture, pixels, save_image
+from neurotransfer.images import fit, load_image, open_picture, pixels
+from neurotransfer.paper import long_side_on
+from neurotransfer.saving import atomic_file, save_image
 
 
 def test_modes_become_rgb(tmp_path):
@@ -96,6 +100,43 @@ def test_formats(tmp_path, name):
     save_image(tmp_path / name, image, {"neurotransfer": "{}"})
     assert np.abs(load_image(tmp_path / name) - image).max() <= 3
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_sixteen_bits_keep_what_eight_lose(tmp_path):
+    """Read by other programs' libraries: 16-bit samples in their own right, not 8-bit ones scaled up."""
+    ramp = np.linspace(100.0, 101.0, 300, dtype=np.float32).reshape(10, 10, 3)
+    expected = np.rint(ramp * 257)
+    save_image(tmp_path / "deep.png", ramp, bits=16, dpi=300)
+    save_image(tmp_path / "deep.tif", ramp, bits=16, dpi=300)
+    width, height, rows, facts = png.Reader(filename=str(tmp_path / "deep.png")).read()
+    assert (width, height, facts["bitdepth"], facts["planes"]) == (10, 10, 16, 3)
+    assert np.array_equal(np.vstack(list(rows)).reshape(10, 10, 3), expected)
+    assert np.array_equal(tifffile.imread(tmp_path / "deep.tif"), expected)
+    assert len(np.unique(expected)) > 200
+    assert len(np.unique(load_image(tmp_path / "deep.png"))) == 2
+    with pytest.raises(InputError, match=r"cannot hold --bits 16; use \.png, \.tif, \.tiff\."):
+        save_image(tmp_path / "deep.jpg", ramp, bits=16)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.jpg"])
+def test_the_resolution_tag(tmp_path, name, bits):
+    image = np.full((4, 6, 3), 90.0, dtype=np.float32)
+    if (name, bits) == ("a.jpg", 16):
+        return
+    save_image(tmp_path / name, image, bits=bits, dpi=240)
+    with Image.open(tmp_path / name) as picture:
+        assert picture.info["dpi"] == pytest.approx((240, 240), abs=0.1)
+    save_image(tmp_path / name, image, bits=bits)
+    with Image.open(tmp_path / name) as picture:
+        assert picture.info.get("dpi", (1, 1)) != pytest.approx((240, 240), abs=0.1)
+
+
+def test_a_picture_just_fits_on_the_sheet():
+    assert long_side_on("a3", 300, (1024, 724)) == 4961  # 420 mm
+    assert long_side_on("a3", 300, (3000, 4000)) == round(297 / 25.4 * 300 * 4 / 3)  # the short sides meet
+    assert long_side_on("a3", 300, (4000, 2000)) == 4961  # the long sides meet
+    assert long_side_on("10x15", 254, (300, 200)) == 1500
 
 
 def test_jpeg_keeps_full_colour_resolution(tmp_path):

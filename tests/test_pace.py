@@ -50,32 +50,32 @@ def test_shares_add_up_and_fall():
 
 
 def test_the_cosine_falls_from_the_full_rate_to_nearly_nothing():
-    plan = pace.Pace(Settings(steps=10, learning_rate=8.0), [(40, 30)])
+    plan = pace.Pace(Settings(steps=10, learning_rate=8.0), [1200.0])
     rates = []
     for _ in range(10):
         rates.append(plan.rate())
         plan.tick(0)
     assert rates == pytest.approx([4 * (1 + math.cos(math.pi * step / 10)) for step in range(10)])
-    constant = pace.Pace(Settings(steps=10, learning_rate=8.0, schedule="constant"), [(40, 30)])
+    constant = pace.Pace(Settings(steps=10, learning_rate=8.0, schedule="constant"), [1200.0])
     constant.tick(0)
     assert constant.rate() == 8.0
 
 
 @pytest.mark.parametrize(("budget", "expected"), [(1000.0, 20), (10.0, 11), (2.0, 3), (0.0, 3)])
 def test_a_deadline_leaves_updates_out(clock, budget, expected):
-    plan = pace.Pace(Settings(steps=20), [(40, 30)], deadline=clock.now + 1.0 + budget)
+    plan = pace.Pace(Settings(steps=20), [1200.0], deadline=clock.now + 1.0 + budget)
     timed(plan, clock, 1.0)
     assert plan.total == pytest.approx(expected, abs=1)
     assert plan.left(0) == plan.total - 2
 
 
-def test_the_estimate_counts_pixels(clock, caplog):
+def test_the_estimate_counts_work(clock, caplog):
     """Updates of the second octave cost four times those of the first; under a minute nothing is said."""
     caplog.set_level(logging.INFO)
-    sizes = [(40, 30), (80, 60)]
+    work = [1200.0, 4800.0]
     shares = share_updates(20, 2)
-    timed(pace.Pace(Settings(steps=20), sizes), clock, 1.0)
+    timed(pace.Pace(Settings(steps=20), work), clock, 1.0)
     assert caplog.messages == []
-    timed(pace.Pace(Settings(steps=20), sizes), clock, 3.0)
+    timed(pace.Pace(Settings(steps=20), work), clock, 3.0)
     seconds = 3 * (shares[0] - 2) + 12 * shares[1]
     assert caplog.messages == [f"About {seconds // 60} min {seconds % 60} s to go (18 updates)."]

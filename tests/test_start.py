@@ -67,6 +67,8 @@ FLOORS = (
         "layers",
         "settings",
         "images",
+        "saving",
+        "paper",
         "sizes",
         "tiles",
         "memory",

@@ -1,0 +1,95 @@
+"""The memory plan: what it promises against what a run takes, and the sentence where nothing fits."""
+
+import json
+import re
+import resource
+
+import pytest
+
+from neurotransfer import memory
+from neurotransfer.errors import NeurotransferError
+from neurotransfer.memory import allowance, plan_memory
+from neurotransfer.settings import Settings, preset
+
+A3 = (4961, 3508)
+
+
+def test_a_small_picture_is_taken_whole():
+    assert plan_memory((400, 300), Settings(), "bfloat16", 2e9).most_pixels is None
+
+
+def test_less_memory_means_smaller_tiles():
+    windows = [plan_memory(A3, Settings(), "bfloat16", budget).most_pixels for budget in (40e9, 8e9, 4e9, 3.6e9)]
+    assert windows[0] is None
+    assert windows[1] >= windows[2] > windows[3]
+
+
+def test_the_plan_stays_below_its_budget():
+    for budget in (1e9, 2e9, 4e9, 8e9):
+        for settings in (Settings(), preset("fast"), preset("seed")):
+            plan = plan_memory((1000, 700), settings, "float32", budget)
+            assert plan.peak <= budget
+
+
+def test_lbfgs_gives_up_pairs_before_it_gives_up():
+    assert plan_memory((1024, 750), preset("fast"), "bfloat16", 8e9).history == 20
+    assert plan_memory(A3, preset("fast"), "bfloat16", 6e9).history < 20
+
+
+def test_the_sentence_names_a_size_that_fits():
+    with pytest.raises(NeurotransferError, match=r"4961x3508 pixels need .* this process may take 2\.0 GB") as caught:
+        plan_memory(A3, Settings(), "bfloat16", 2e9)
+    largest = int(re.search(r"the largest --size that fits is (\d+)\.", str(caught.value)).group(1))
+    plan_memory((largest, round(largest * 3508 / 4961)), Settings(), "bfloat16", 2e9)
+    with pytest.raises(NeurotransferError):
+        plan_memory((largest + 20, round((largest + 20) * 3508 / 4961)), Settings(), "bfloat16", 2e9)
+    with pytest.raises(NeurotransferError, match="not even the smallest size fits"):
+        plan_memory(A3, Settings(), "bfloat16", 1e8)
+
+
+def test_limits_of_the_process_and_its_group_count(monkeypatch, tmp_path):
+    unlimited = allowance()
+    group = iter([5e8])
+    monkeypatch.setattr(memory, "_group_room", lambda: group)
+    assert allowance() < min(unlimited, 1e9)
+
+
+def test_a_resource_limit_gives_the_sentence_and_no_file(command, tmp_path):
+    """2 GB of address space, as with `ulimit -v`: what the machine has besides does not help."""
+    command_line = ("run", "-c", "../wide.png", "--size", "4961", "--enlarge", "-o", "never.png")
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    _wide(tmp_path.parent / "wide.png")
+    resource.setrlimit(resource.RLIMIT_AS, (2_000_000_000, hard))
+    try:
+        done = command(*command_line)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    assert done.returncode == 1
+    assert re.fullmatch(
+        r"Error: 4961x3508 pixels need \S+ GB of memory, but this process may take \S+ GB; "
+        r"the largest --size that fits is \d+\.\n",
+        done.stderr[done.stderr.index("Error") :],
+    )
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_in_tiles_keeps_within_its_budget(command, tmp_path):
+    """1000x700 pixels in 1.1 GB, where the whole picture would take 1.3: the report tells the peak."""
+    _wide(tmp_path / "wide.png")
+    arguments = ("-c", "wide.png", "--size", "1000", "--enlarge", "--steps", "2", "--no-octaves", "--json")
+    whole, tiled = (
+        json.loads(command("run", *arguments, "-o", f"{limit}.png", "--max-memory", limit).stdout)
+        for limit in ("4G", "1.1G")
+    )
+    assert tiled["peak_memory_mb"] <= 1100
+    assert tiled["peak_memory_mb"] < 0.9 * whole["peak_memory_mb"]
+    assert tiled["losses"][-1]["total"] == pytest.approx(whole["losses"][-1]["total"], rel=0.01)
+
+
+def _wide(path):
+    import numpy as np
+    from PIL import Image
+
+    noise = np.random.default_rng(0).integers(0, 255, (60, 85, 3), dtype=np.uint8)
+    Image.fromarray(noise).resize((992, 702)).save(path)
