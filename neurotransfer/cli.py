@@ -6,13 +6,16 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from neurotransfer.errors import InputError, NeurotransferError
 from neurotransfer.options import BYTES, DURATION, PATH, objective_options, option, run_options, to_settings
 from neurotransfer.paper import PAPERS
+
+if TYPE_CHECKING:
+    from neurotransfer.job import Prepared
 
 EPILOG = "Every option can also be given as an environment variable: NEUROTRANSFER_STYLE_WEIGHT for --style-weight."
 
@@ -21,6 +24,23 @@ EPILOG = "Every option can also be given as an environment variable: NEUROTRANSF
 @click.version_option(package_name="neurotransfer")
 def cli() -> None:
     """Paint photographs in the style of pictures."""
+
+
+save_every_option = option(
+    "--save-every",
+    type=DURATION,
+    default=30.0,
+    show_default="30s",
+    help="Time between savings of a run folder's state.",
+)
+max_memory_option = option(
+    "--max-memory", type=BYTES, show_default="most of what is free", help="Memory to stay below: 2G, 800M."
+)
+quiet_option = option("-q", "--quiet", is_flag=True, help="Print errors only.")
+verbose_option = option("-v", "--verbose", is_flag=True, help="Print what is decided, and why.")
+as_json_option = option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object at the end; all else goes to standard error."
+)
 
 
 @cli.command(epilog=EPILOG)
@@ -37,6 +57,7 @@ def cli() -> None:
 @option("--overwrite", is_flag=True, help="Replace an existing result.")
 @option("--snapshot-every", metavar="N", type=click.IntRange(min=0), show_default="20 in a folder, 0 for a file",
         help="Steps between saved snapshots; 0 for none.")  # fmt: skip
+@save_every_option
 @option("--time-budget", type=DURATION, show_default="none", help="Do the best that fits: 90s, 10m, 1h.")
 @option(
     "--print", "paper", type=click.Choice(list(PAPERS)), help="Fill this sheet: sets the size, enlarging if need be."
@@ -45,18 +66,19 @@ def cli() -> None:
 @option(
     "--bits", type=click.Choice(["8", "16"]), default="8", show_default=True, help="Depth of the result; 16: PNG, TIFF."
 )
-@option("--max-memory", type=BYTES, show_default="most of what is free", help="Memory to stay below: 2G, 800M.")
+@max_memory_option
 @objective_options
 @run_options
-@option("-q", "--quiet", is_flag=True, help="Print errors only.")
-@option("-v", "--verbose", is_flag=True, help="Print what is decided, and why.")
-@option("--json", "as_json", is_flag=True, help="Print one JSON object at the end; all else goes to standard error.")
+@quiet_option
+@verbose_option
+@as_json_option
 def run(
     content: Path | None,
     style: Path | None,
     output: str,
     overwrite: bool,
     snapshot_every: int | None,
+    save_every: float,
     time_budget: float | None,
     paper: str | None,
     dpi: float | None,
@@ -76,8 +98,7 @@ def run(
         raise InputError("--print sets the size; give it or --size, not both.")
     settings = to_settings(preset, given)
 
-    from neurotransfer.job import Job, prepare, run_job
-    from neurotransfer.progress import progress
+    from neurotransfer.job import Job, prepare
     from neurotransfer.samples import PAINTING, PHOTO
 
     job = Job(
@@ -87,6 +108,7 @@ def run(
         output,
         weights,
         snapshot_every=snapshot_every,
+        save_every=save_every,
         overwrite=overwrite,
         paper=paper,
         dpi=dpi,
@@ -95,7 +117,52 @@ def run(
         time_budget=time_budget,
     )
     prepared = prepare(job)
-    with progress(settings.updates, quiet=quiet) as on_step:
+    _paint(prepared, begun, quiet=quiet, as_json=as_json)
+
+
+@cli.command(epilog=EPILOG, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@click.argument("folder", type=PATH, metavar="RUN_FOLDER")
+@click.option("--more", type=click.IntRange(min=1), metavar="N", help="Add N updates to a finished run.")
+@save_every_option
+@max_memory_option
+@quiet_option
+@verbose_option
+@as_json_option
+@click.pass_context
+def resume(
+    context: click.Context,
+    folder: Path,
+    more: int | None,
+    save_every: float,
+    max_memory: float | None,
+    quiet: bool,
+    verbose: bool,
+    as_json: bool,
+) -> None:
+    """Go on with an interrupted run, or extend a finished one.
+
+    Its settings, photo and painting are those it began with. In float32 on the same machine the picture is, byte for
+    byte, that of a run without a break.
+    """
+    begun = time.monotonic()
+    _log_to_stderr(quiet=quiet, verbose=verbose)
+    for word in context.args:
+        name = word.split("=")[0]
+        if any(name in parameter.opts + parameter.secondary_opts for parameter in run.params):
+            raise InputError(f"{name} cannot change in a run that is begun; leave it out, or start a new run.")
+        raise click.UsageError(f"Got unexpected extra argument ({word})")
+
+    from neurotransfer.resume import prepare_resumed
+
+    prepared = prepare_resumed(folder, more=more, max_memory=max_memory, save_every=save_every)
+    _paint(prepared, begun, quiet=quiet, as_json=as_json)
+
+
+def _paint(prepared: "Prepared", begun: float, *, quiet: bool, as_json: bool) -> None:
+    from neurotransfer.job import run_job
+    from neurotransfer.progress import progress
+
+    with progress(prepared.updates, quiet=quiet) as on_step:
         result = run_job(prepared, on_step)
     if as_json:
         click.echo(json.dumps({"picture": str(result.picture), **result.report}))

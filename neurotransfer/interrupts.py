@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a note to be read between two steps, so that no file and no import is cut in half."""
+"""Ctrl-C, SIGTERM and SIGHUP as a note to be read between two steps: no file and no import is cut in half."""
 
 import signal
 import threading
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 @dataclass
@@ -18,7 +20,9 @@ class Stop:
 
 @contextmanager
 def stop_signals() -> Iterator[Stop]:
-    """Yield a `Stop` that notes SIGINT and SIGTERM; a second one raises KeyboardInterrupt, unless files are saved.
+    """Yield a `Stop` that notes SIGINT, SIGTERM and SIGHUP.
+
+    A second one raises KeyboardInterrupt, unless files are being saved.
 
     Outside the main thread, where Python allows no handlers, nothing is noted.
     """
@@ -32,7 +36,7 @@ def stop_signals() -> Iterator[Stop]:
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.signal(number, note) for number in _SIGNALS}
     try:
         yield stop
     finally:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from neurotransfer.checkpoint import Checkpoint
 from neurotransfer.errors import InputError, NeurotransferError, NotFiniteError, RunInterruptedError
 from neurotransfer.images import open_picture
 from neurotransfer.interrupts import Stop, stop_signals
@@ -42,6 +43,8 @@ class Job:
     weights: str | Path | None = None
     snapshot_every: int | None = None
     """Steps between snapshots; None: 20 in a run folder, none beside a file."""
+    save_every: float = 30.0
+    """Seconds between savings of a run folder's state, from which `resume` goes on."""
     overwrite: bool = False
     paper: str | None = None
     """Name of a sheet that the picture is to fill, one of `PAPERS`; rules the size, with `dpi` or 300."""
@@ -53,6 +56,14 @@ class Job:
     """Bytes that the process may hold; None: a safe share of what is free when the job is prepared."""
     time_budget: float | None = None
     """Seconds from the job's preparation to its finished picture; updates are left out to keep them."""
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What a resumed run goes on from: the checkpoint, unless no step was done, and the record of its steps."""
+
+    checkpoint: Checkpoint | None
+    record: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -70,6 +81,15 @@ class Prepared:
     """The value of `time.monotonic` when the preparation began."""
     facts: dict[str, Any] = field(repr=False)
     """Settings, inputs and weights as plain values without folders."""
+    earlier: Earlier | None = field(default=None, repr=False)
+    """The part of the run that is done."""
+
+    @property
+    def updates(self) -> int:
+        """The number of updates of the whole run."""
+        if self.earlier is None or self.earlier.checkpoint is None:
+            return self.job.settings.updates
+        return sum(self.earlier.checkpoint.pace["counts"])
 
 
 @dataclass(frozen=True)
@@ -80,8 +100,10 @@ class Result:
     report: dict[str, Any]
 
 
-def prepare(job: Job) -> Prepared:
+def prepare(job: Job, claimed: OutputPlan | None = None, earlier: Earlier | None = None) -> Prepared:
     """Open and check everything that a job needs, and claim its output; loads no TensorFlow.
+
+    A run that goes on has its output ``claimed`` and an ``earlier`` part.
 
     Raises:
         InputError: something cannot be used as given. Nothing was written.
@@ -113,14 +135,14 @@ def prepare(job: Job) -> Prepared:
     }
     if start is not None:
         facts["init"] = file_facts(start)
-    plan = plan_output(
+    plan = claimed or plan_output(
         job.output,
         run_name(job.content, job.style),
         snapshot_every=job.snapshot_every,
         overwrite=job.overwrite,
         bits=job.bits,
     )
-    return Prepared(job, photo, painting, weights, plan, max_memory, begun, facts)
+    return Prepared(job, photo, painting, weights, plan, max_memory, begun, facts, earlier)
 
 
 def _sized_for_paper(job: Job, photo: Image.Image) -> Job:
@@ -170,12 +192,21 @@ def run_job(prepared: Prepared, on_step: Callable[["Step"], None] | None = None)
     Whatever ends the run early, the picture of the last good step and the run log are saved first.
 
     Raises:
-        RunInterruptedError: SIGINT or SIGTERM arrived.
+        RunInterruptedError: SIGINT, SIGTERM or SIGHUP arrived.
         NeurotransferError: a loss was not finite, or a file could not be written.
     """
-    recorder = Recorder(prepared.plan, prepared.facts, bits=prepared.job.bits, dpi=prepared.job.dpi)
+    job = prepared.job
     try:
         with stop_signals() as stop:
+            recorder = Recorder(
+                prepared.plan,
+                prepared.facts,
+                _private(job),
+                bits=job.bits,
+                dpi=job.dpi,
+                save_every=job.save_every,
+                earlier=prepared.earlier.record if prepared.earlier else None,
+            )
             failure = _paint(prepared, recorder, on_step, stop)
             stop.saving = True
             status = f"stopped: {failure}" if failure else "finished"
@@ -190,6 +221,20 @@ def run_job(prepared: Prepared, on_step: Callable[["Step"], None] | None = None)
     return Result(picture, recorder.report(status))
 
 
+def _private(job: Job) -> dict[str, Any]:
+    """Return what `resume` must know of a job besides its settings. It names folders, so it stays out of pictures."""
+    init = job.settings.init
+    return {
+        "content": str(job.content.absolute()),
+        "style": str(job.style.absolute()),
+        "weights": job.weights and str(job.weights),
+        "init": str(Path(init).absolute()) if init not in INITS else init,
+        "snapshot_every": job.snapshot_every,
+        "bits": job.bits,
+        "dpi": job.dpi,
+    }
+
+
 def _paint(
     prepared: Prepared, recorder: Recorder, on_step: Callable[["Step"], None] | None, stop: Stop
 ) -> NeurotransferError | None:
@@ -200,18 +245,26 @@ def _paint(
         from neurotransfer.pyramid import stylize  # loads TensorFlow: seconds, during which a signal is kept
 
         deadline = job.time_budget and prepared.begun + job.time_budget
-        limits = {"deadline": deadline, "max_memory": prepared.max_memory}
-        for step in stylize(prepared.photo, prepared.painting, job.settings, weights=prepared.weights, **limits):
+        for step in stylize(
+            prepared.photo,
+            prepared.painting,
+            job.settings,
+            weights=prepared.weights,
+            deadline=deadline,
+            max_memory=prepared.max_memory,
+            checkpoint=prepared.earlier.checkpoint if prepared.earlier else None,
+        ):
             index = step.index
             recorder.add(step)
             if on_step is not None:
                 on_step(step)
-            if stop.number and index < job.settings.updates:
+            if stop.number and index < prepared.updates:
                 break
         else:
             return None
     except NotFiniteError as error:
+        recorder.state_is_torn()
         return error
     except KeyboardInterrupt:  # the second signal
-        pass
-    return RunInterruptedError(stop.number, f"Interrupted at step {index} of {job.settings.updates}.")
+        recorder.state_is_torn()
+    return RunInterruptedError(stop.number, f"Interrupted at step {index} of {prepared.updates}.")

@@ -1,7 +1,8 @@
 """Optimisers of a picture, in NumPy. They see a callable that evaluates pictures, never a network or a file."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,17 @@ class Adam:
         if self._clip:
             np.clip(image, 0.0, 255.0, out=image)
         return evaluate(image)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays from which `restore` goes on."""
+        if self._mean is None or self._square is None:
+            return {}
+        return {"step": np.array(self._step), "mean": self._mean, "square": self._square}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from the arrays of `state`."""
+        if state:
+            self._step, self._mean, self._square = int(state["step"]), state["mean"], state["square"]
 
     def move(self, resize: Callable[[Array], Array]) -> None:
         """Carry the moments over to another picture size; ``resize`` maps a picture of this size to one of that."""
@@ -107,6 +119,19 @@ class LBFGS:
             if attempt == self.tries // 2:
                 self._pairs.clear()
         return point
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays from which `restore` goes on."""
+        return {
+            f"{kind}.{number}": array
+            for number, pair in enumerate(self._pairs)
+            for kind, array in zip(("change", "bend"), pair, strict=True)
+        }
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from the arrays of `state`."""
+        for number in range(len(state) // 2):
+            self._pairs.append((state[f"change.{number}"], state[f"bend.{number}"]))
 
     def move(self, resize: Callable[[Array], Array]) -> None:
         """Carry the pairs over to another picture size; ``resize`` maps a picture of this size to one of that."""

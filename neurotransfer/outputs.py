@@ -2,10 +2,12 @@
 
 import os
 import re
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from neurotransfer.errors import InputError
+from neurotransfer.lock import FolderLock
 from neurotransfer.saving import check_extension
 
 DEFAULT_SNAPSHOT_EVERY = 20
@@ -23,6 +25,13 @@ class OutputPlan:
     snapshot_every: int
     log: Path | None
     overwrite: bool
+    lock: FolderLock | None = field(default=None, compare=False)
+    """Keeps the run's folder, where it has one, to this process."""
+
+    @property
+    def folder(self) -> Path | None:
+        """The run's own folder, if it has one."""
+        return self.log.parent if self.log else None
 
     def final_path(self) -> Path:
         """Return where the final picture goes now: a free name if a stranger's file came in between."""
@@ -53,8 +62,8 @@ def plan_output(
 def _plan(path: Path, output: str, name: str, snapshot_every: int | None, bits: int, *, overwrite: bool) -> OutputPlan:
     if path.is_dir() or output.endswith(("/", os.sep)) or not path.suffix:
         every = DEFAULT_SNAPSHOT_EVERY if snapshot_every is None else snapshot_every
-        folder = _claim_folder(path, name, overwrite=overwrite)
-        return OutputPlan(folder / "final.png", folder, every, folder / "run.json", overwrite)
+        folder, lock = _claim_folder(path, name, overwrite=overwrite)
+        return in_folder(folder, every, lock, overwrite=overwrite)
     check_extension(path, bits)
     snapshots = path.with_name(f"{path.stem}-snapshots")
     every = snapshot_every or 0
@@ -68,6 +77,11 @@ def _plan(path: Path, output: str, name: str, snapshot_every: int | None, bits: 
     return OutputPlan(path, snapshots, every, None, overwrite)
 
 
+def in_folder(folder: Path, snapshot_every: int, lock: FolderLock, *, overwrite: bool = False) -> OutputPlan:
+    """Return the paths of a run in a folder of its own."""
+    return OutputPlan(folder / "final.png", folder, snapshot_every, folder / "run.json", overwrite, lock)
+
+
 def free_name(path: Path) -> Path:
     """Return ``path``, or the first of ``name-2``, ``name-3``, ... that does not exist."""
     candidate, number = path, 2
@@ -77,20 +91,24 @@ def free_name(path: Path) -> Path:
 
 
 def release(plan: OutputPlan) -> None:
-    """Remove the claimed run folder again if nothing was written into it."""
-    if plan.log is not None and plan.log.parent.is_dir() and not any(plan.log.parent.iterdir()):
-        plan.log.parent.rmdir()
+    """Let go of the run's folder, and remove it if nothing was written into it."""
+    if plan.lock is not None:
+        plan.lock.release()
+    with suppress(OSError):  # not empty, which is the rule, or gone
+        if plan.folder is not None:
+            plan.folder.rmdir()
 
 
-def _claim_folder(parent: Path, name: str, *, overwrite: bool) -> Path:
+def _claim_folder(parent: Path, name: str, *, overwrite: bool) -> tuple[Path, FolderLock]:
     _check_writable(parent)
     folder = parent / name
     if overwrite and folder.is_dir():
+        lock = FolderLock(folder)
         ours = (folder / "run.json").exists()  # else somebody else's pictures may be numbered, too
         for old in folder.iterdir():
-            if ours and re.fullmatch(r"\d+\.png|final\.png|run\.json", old.name):
+            if ours and re.fullmatch(r"\d+\.png|final\.png|run\.json|state\.npz", old.name):
                 old.unlink()
-        return folder
+        return folder, lock
     while True:
         folder = free_name(parent / name)
         try:
@@ -101,7 +119,7 @@ def _claim_folder(parent: Path, name: str, *, overwrite: bool) -> Path:
             raise InputError(
                 f"The folder {folder} cannot be made: {error.strerror}; choose another --output."
             ) from None
-        return folder
+        return folder, FolderLock(folder)
 
 
 def _check_writable(folder: Path) -> None:

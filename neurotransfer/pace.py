@@ -3,6 +3,8 @@
 import logging
 import math
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from neurotransfer.settings import Settings
 from neurotransfer.sizes import share_updates
@@ -27,6 +29,17 @@ class Pace:
         self._work = work
         self._deadline = deadline
         self._begun = 0.0
+        self._ticks = 0
+        self._origin = 0
+
+    def state(self) -> dict[str, Any]:
+        """Return plain values from which `restore` goes on."""
+        return {"index": self.index, "counts": self._counts, "done": self._done, "origin": self._origin}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from the values of `state`."""
+        self.index, self._origin = state["index"], state["origin"]
+        self._counts, self._done = list(state["counts"]), list(state["done"])
 
     @property
     def total(self) -> int:
@@ -42,17 +55,24 @@ class Pace:
         return self._counts[octave] - self._done[octave]
 
     def rate(self) -> float:
-        """Return Adam's rate for the coming update; a cosine schedule ends just above zero."""
+        """Return Adam's rate for the coming update; a cosine schedule ends just above zero.
+
+        Updates added to a finished run have a cosine of their own, the lower the fewer they are: there would be no time
+        to mend what large steps undo.
+        """
         settings = self.settings
         if settings.schedule == "constant":
             return settings.learning_rate
-        return settings.learning_rate * 0.5 * (1.0 + math.cos(math.pi * self.index / max(self.total, 1)))
+        share = (self.index - self._origin) / max(self.total - self._origin, 1)
+        height = min(1.0, (self.total - self._origin) / self._origin) if self._origin else 1.0
+        return settings.learning_rate * height * 0.5 * (1.0 + math.cos(math.pi * share))
 
     def tick(self, octave: int) -> None:
         """Note an update; after the second one, estimate the rest and shorten it if there is a deadline."""
         self.index += 1
         self._done[octave] += 1
-        if self.index != _TIMED:
+        self._ticks += 1
+        if self._ticks != _TIMED:
             return
         seconds = (time.monotonic() - self._begun) / _TIMED
         if self._deadline is not None:
@@ -81,6 +101,17 @@ class Pace:
                 done + max(1, int((count - done) * share)) for count, done in zip(self._counts, self._done, strict=True)
             ]
             logger.info("The time allows for %d of %d updates.", self.total, self.settings.updates)
+
+
+def is_finished(state: Mapping[str, Any]) -> bool:
+    """Return whether the state of a `Pace` has no updates left."""
+    return list(state["counts"]) == list(state["done"])
+
+
+def extended(state: Mapping[str, Any], more: int) -> dict[str, Any]:
+    """Return the state of a finished `Pace` with ``more`` updates at the last size."""
+    *counts, last = state["counts"]
+    return {**state, "counts": [*counts, last + more], "origin": state["index"]}
 
 
 def _spoken(seconds: float) -> str:

@@ -2,13 +2,14 @@
 
 import logging
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from neurotransfer.checkpoint import Checkpoint
 from neurotransfer.color import recolor
 from neurotransfer.errors import NotFiniteError
 from neurotransfer.images import Array, Source, open_picture, pixels, resize
@@ -37,6 +38,8 @@ class Step:
     index: int
     image: Array
     losses: Losses
+    checkpoint: Callable[[], Checkpoint] = field(repr=False, compare=False)
+    """Where to go on from; to be called, and its arrays to be used, before the next step is asked for."""
 
 
 def stylize(
@@ -47,6 +50,7 @@ def stylize(
     weights: Weights | str | Path | None = None,
     deadline: float | None = None,
     max_memory: float | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Iterator[Step]:
     """Paint ``content`` in the style of ``style``; yield the start and then one `Step` an update.
 
@@ -58,6 +62,7 @@ def stylize(
         deadline: the value of `time.monotonic` by which to be done: updates are left out so that it is kept.
         max_memory: bytes that the process may hold; None: a safe share of what is free. The picture does not depend
             on it.
+        checkpoint: of an earlier run with the same inputs: yields its step again, then goes on.
 
     Raises:
         InputError: a picture or the weights cannot be used.
@@ -76,8 +81,14 @@ def stylize(
     pace = Pace(settings, [work(size, layers, memory.most_pixels) for size in sizes], deadline)
     optimizer = _optimizer(settings, pace, memory)
     image: Array | None = None
-    for octave, size in enumerate(sizes):
-        if image is not None:
+    begin = 0
+    if checkpoint is not None:
+        begin, image = checkpoint.octave, checkpoint.image
+        optimizer.restore(checkpoint.optimizer)
+        pace.restore(checkpoint.pace)
+        del checkpoint
+    for octave, size in list(enumerate(sizes))[begin:]:
+        if octave > begin and image is not None:
             image = np.clip(resize(image, size), 0.0, 255.0)
             optimizer.move(partial(resize, size=size))
         targets = pixels(photo, size), pixels(painting, plan_style_size(painting.size, size, settings))
@@ -85,27 +96,38 @@ def stylize(
             image = _start(settings, *targets)
         objective = Objective(network, settings, *targets, memory.most_pixels)
         del targets  # of a large picture, hundreds of megabytes
-        for step in _descend(objective, optimizer, image, pace, octave):
+        for step in _descend(objective, optimizer, image, pace, octave, first=octave == begin):
             image = step.image
             yield step
 
 
-def _descend(objective: Objective, optimizer: Adam | LBFGS, image: Array, pace: Pace, octave: int) -> Iterator[Step]:
-    """Yield the steps of one octave; its start is a step only in the first one, later it is the last step enlarged."""
+def _descend(
+    objective: Objective, optimizer: Adam | LBFGS, image: Array, pace: Pace, octave: int, *, first: bool
+) -> Iterator[Step]:
+    """Yield the steps of one octave; its start is a step in the first one only, later it is the last one enlarged."""
+
+    def step(point: Evaluation) -> Step:
+        return Step(
+            pace.index,
+            point.image,
+            point.losses,
+            lambda: Checkpoint(octave, point.image, optimizer.state(), pace.state()),
+        )
+
     point = _checked(objective(image, gradient=pace.left(octave) > 0), pace.index)
-    if octave == 0:
-        yield Step(0, point.image, point.losses)
+    if first:
+        yield step(point)
         pace.begin()
     while pace.left(octave) > 0:
         # Nobody asks for the gradient of the last picture: its losses cost a third.
         before, last = point.image, pace.left(octave) == 1
         point = _checked(optimizer.step(point, partial(objective, gradient=not last)), pace.index + 1)
         pace.tick(octave)
-        yield Step(pace.index, point.image, point.losses)
         change = float(np.linalg.norm(point.image - before)) / point.image.size**0.5
         if change <= pace.settings.tolerance and pace.left(octave) > 0:
             logger.info("Nothing changes any more at step %d (%.3g of 255): done with this size.", pace.index, change)
             pace.skip(octave)
+        yield step(point)
 
 
 def _checked(point: Evaluation, index: int) -> Evaluation:

@@ -3,56 +3,101 @@
 import hashlib
 import importlib.metadata
 import json
+import logging
 import platform
 import sys
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neurotransfer.outputs import OutputPlan
+from neurotransfer.errors import NeurotransferError
+from neurotransfer.outputs import OutputPlan, free_name
 from neurotransfer.saving import atomic_file, save_image
+from neurotransfer.state import save_state
 
 if TYPE_CHECKING:  # the name alone: a run's files are no reason to load TensorFlow
     from neurotransfer.pyramid import Step
+
+logger = logging.getLogger(__name__)
+
+
+SAVE_SHARE = 0.05
+"""Largest share of a run's time that goes into saving its state."""
 
 
 class Recorder:
     """Writes the files of one run as its steps arrive; every file is whole or absent.
 
     ``facts`` are the settings and inputs as plain values: they stand in ``run.json`` and in the PNG text chunk. Depth
-    and resolution tag are those of `save_image`; snapshots have 8 bits.
+    and resolution tag are those of `save_image`; snapshots have 8 bits. ``private`` are facts for the state file
+    alone, which is written every ``save_every`` seconds; ``earlier`` is the record of a part already done. A snapshot
+    or state that cannot be written is reported once and does not end the run.
     """
 
-    def __init__(self, plan: OutputPlan, facts: Mapping[str, Any], *, bits: int = 8, dpi: float | None = None) -> None:
-        self._bits, self._dpi = bits, dpi
+    def __init__(
+        self,
+        plan: OutputPlan,
+        facts: Mapping[str, Any],
+        private: Mapping[str, Any],
+        *,
+        bits: int = 8,
+        dpi: float | None = None,
+        save_every: float = 30.0,
+        earlier: Mapping[str, Any] | None = None,
+    ) -> None:
         self._plan = plan
-        self._facts = dict(facts)
+        self._facts, self._private = dict(facts), dict(private)
+        self._bits, self._dpi = bits, dpi
+        self._save_every = save_every
         self._steps: list[dict[str, float]] = []
-        self._begun = time.monotonic()
+        self._begun = self._saved = time.monotonic()
+        self._complaints: set[str] = set()
         self.last: Step | None = None
+        self._torn = False
+        if earlier is None:
+            self._save_state(None)
+        else:
+            self._steps = list(earlier["losses"])
+            self._begun -= earlier["seconds"]
+
+    def state_is_torn(self) -> None:
+        """Note that the run was left in the middle of a step: the state saved last stays."""
+        self._torn = True
 
     def add(self, step: "Step") -> None:
-        """Note a step's losses and time; save its picture if it is a snapshot's turn."""
+        """Note a step's losses and time; save its picture and the state if it is their turn."""
         self.last = step
+        if self._steps and self._steps[-1]["step"] == step.index:
+            return  # the step that the run goes on from
         self._steps.append(
             {"step": step.index, **step.losses._asdict(), "total": step.losses.total, "seconds": self._elapsed()}
         )
         every = self._plan.snapshot_every
         if every and step.index % every == 0:
-            self._plan.snapshots.mkdir(parents=True, exist_ok=True)
-            self._save(self._plan.snapshots / f"{step.index}.png", step, bits=8)
+            self._try(f"snapshot {step.index}", lambda: self._snapshot(step))
+        if time.monotonic() - self._saved >= self._save_every:
+            self._save_state(step)
 
     def finish(self, status: str) -> Path | None:
-        """Save the last picture and, in a run folder, ``run.json``; return the picture's path, if there is one."""
-        picture = None
-        if self.last is not None:
-            picture = self._plan.final_path()
-            self._save(picture, self.last, bits=self._bits)
-        if self._plan.log is not None:
-            with atomic_file(self._plan.log) as temporary:
-                temporary.write_text(json.dumps(self.report(status), indent=1) + "\n", encoding="utf-8")
-        return picture
+        """Save the last picture and, in a run folder, its state and ``run.json``; return the picture's path.
+
+        Where its place cannot be written to, the picture goes to the next best: the folder above, the working folder,
+        the system's folder for temporary files.
+
+        Raises:
+            NeurotransferError: one of them could not be written; the message says where the picture is.
+        """
+        if self.last is None:
+            self._save_log(status)
+            return None
+        picture, trouble = self._save_final(self.last)
+        if trouble is None:
+            self._save_state(self.last)
+            self._save_log(status)
+            return picture
+        raise NeurotransferError(f"{trouble} The picture is {picture}." if picture else f"{trouble} No place was left.")
 
     def report(self, status: str) -> dict[str, Any]:
         """Return the run log: status, settings, inputs, versions, losses of every step, seconds, peak memory."""
@@ -65,12 +110,63 @@ class Recorder:
             "losses": self._steps,
         }
 
+    def _save_final(self, step: "Step") -> tuple[Path | None, NeurotransferError | None]:
+        """Return where the picture is, if anywhere, and what kept it from its own place, if anything did."""
+        trouble: NeurotransferError | None = None
+        wanted = self._plan.final_path()
+        for place in (wanted, *_next_best(wanted)):
+            try:
+                self._save(place, step, bits=self._bits)
+            except NeurotransferError as error:
+                trouble = trouble or error
+            else:
+                return place, trouble
+        return None, trouble
+
+    def _snapshot(self, step: "Step") -> None:
+        try:
+            self._plan.snapshots.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise NeurotransferError(f"{self._plan.snapshots} cannot be made: {error.strerror or error}.") from error
+        self._save(self._plan.snapshots / f"{step.index}.png", step, bits=8)
+
     def _save(self, path: Path, step: "Step", bits: int) -> None:
         text = json.dumps({**self._facts, "step": step.index})
         save_image(path, step.image, {"neurotransfer": text}, bits=bits, dpi=self._dpi)
 
+    def _save_log(self, status: str) -> None:
+        if self._plan.log is not None:
+            with atomic_file(self._plan.log) as temporary:
+                temporary.write_text(json.dumps(self.report(status), indent=1) + "\n", encoding="utf-8")
+
+    def _save_state(self, step: "Step | None") -> None:
+        folder = self._plan.folder
+        if folder is None or self._torn:
+            return
+        begun = time.monotonic()
+        record = {"losses": self._steps, "seconds": self._elapsed()}
+        facts = {**self._private, "facts": self._facts, "record": record}
+        self._try("state", lambda: save_state(folder, facts, step.checkpoint() if step else None))
+        self._saved = time.monotonic()
+        self._save_every = max(self._save_every, (self._saved - begun) / SAVE_SHARE)
+
+    def _try(self, what: str, save: Callable[[], None]) -> None:
+        try:
+            save()
+        except NeurotransferError as error:
+            if str(error) not in self._complaints:
+                logger.warning("The %s was not saved, the run goes on: %s", what, error)
+            self._complaints.add(str(error))
+
     def _elapsed(self) -> float:
         return round(time.monotonic() - self._begun, 3)
+
+
+def _next_best(path: Path) -> Iterator[Path]:
+    """Yield other places for a picture, under a name that nobody has there."""
+    name = path.name if path.stem != "final" else f"{path.parent.name}{path.suffix}"
+    for folder in (path.parent.parent, Path.cwd(), Path(tempfile.gettempdir())):
+        yield free_name(folder / name)
 
 
 def file_facts(path: Path) -> dict[str, str]:

@@ -69,6 +69,8 @@ FLOORS = (
         "images",
         "saving",
         "paper",
+        "checkpoint",
+        "lock",
         "sizes",
         "tiles",
         "memory",
@@ -80,7 +82,7 @@ FLOORS = (
         "pace",
     ),
     ("backend", "vgg", "losses", "objective", "optimizers", "pyramid"),
-    ("outputs", "record", "job", "evaluate"),
+    ("outputs", "state", "record", "job", "evaluate", "resume"),
     ("options", "progress", "cli", "__main__", "__init__"),
 )
 

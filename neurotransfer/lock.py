@@ -1,0 +1,70 @@
+"""One run a folder: a lock that the system gives back when its owner dies."""
+
+import logging
+import os
+from pathlib import Path
+
+from neurotransfer.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # Windows: runs are not kept apart there
+    fcntl = None  # type: ignore[assignment]
+
+logger = logging.getLogger(__name__)
+
+NAME = "run.lock"
+
+
+class FolderLock:
+    """Holds a folder for this process, from its making to `release`.
+
+    The file ``run.lock`` names the owner's process. It is only a name tag: what counts is the system's lock on it, so
+    that the tag of a process that was killed keeps nobody out.
+
+    Raises:
+        InputError: another process, named in the message, holds the folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / NAME
+        self._handle = -1
+        while fcntl is not None and not self._held():
+            self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+            try:
+                fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                owner = self._tag()
+                os.close(self._handle)
+                raise InputError(
+                    f"{folder} is in use by another run (process {owner or 'unknown'}); "
+                    "wait for its end, or choose another --output."
+                ) from None
+        if self._handle >= 0:
+            if left := self._tag():
+                logger.info("The run of process %s in %s did not end by itself.", left, folder)
+            os.ftruncate(self._handle, 0)
+            os.pwrite(self._handle, str(os.getpid()).encode(), 0)
+
+    def release(self) -> None:
+        """Remove the file, then let go: in this order nobody can lock a file that is about to vanish unnoticed."""
+        if self._handle >= 0:
+            self._path.unlink(missing_ok=True)
+            os.close(self._handle)
+            self._handle = -1
+
+    def _held(self) -> bool:
+        """Whether the open file is still the one in the folder: its last owner may have removed it meanwhile."""
+        if self._handle < 0:
+            return False
+        try:
+            same = os.path.samestat(os.fstat(self._handle), self._path.stat())
+        except FileNotFoundError:
+            same = False
+        if not same:
+            os.close(self._handle)
+            self._handle = -1
+        return same
+
+    def _tag(self) -> str:
+        return os.pread(self._handle, 20, 0).decode("ascii", "replace").strip()

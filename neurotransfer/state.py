@@ -1,0 +1,65 @@
+"""``state.npz``: all that a run needs to go on where it was. Whole or absent, like every file of a run."""
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurotransfer.checkpoint import Checkpoint
+from neurotransfer.errors import InputError
+from neurotransfer.saving import atomic_file
+
+NAME = "state.npz"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class State:
+    """A run's memory of itself: ``facts`` are plain values; no arrays means that no step was done yet."""
+
+    facts: dict[str, Any]
+    arrays: dict[str, np.ndarray[Any, Any]]
+
+
+def save_state(folder: Path, facts: dict[str, Any], checkpoint: Checkpoint | None) -> None:
+    """Write ``facts``, which JSON must hold, and the checkpoint, uncompressed: pictures of floats hardly shrink.
+
+    Raises:
+        NeurotransferError: the file cannot be written; an earlier one stays.
+    """
+    arrays: dict[str, Any] = {}
+    if checkpoint is not None:
+        facts = {**facts, "octave": checkpoint.octave, "pace": checkpoint.pace}
+        arrays = {"image": checkpoint.image} | {
+            f"optimizer.{key}": value for key, value in checkpoint.optimizer.items()
+        }
+    text = json.dumps({"version": VERSION, **facts}).encode()
+    with atomic_file(folder / NAME) as temporary, temporary.open("wb") as handle:
+        np.savez(handle, facts=np.frombuffer(text, np.uint8), **arrays)
+
+
+def load_state(folder: Path) -> State:
+    """Return the state of the run in ``folder``.
+
+    Raises:
+        InputError: there is none, or it cannot be read.
+    """
+    path = folder / NAME
+    if not folder.is_dir():
+        raise InputError(f"There is no run folder {folder}; give the folder that a run made.")
+    if not path.is_file():
+        raise InputError(f"{folder} holds no {NAME}: no run of this program, or one that can only be begun anew.")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        facts = json.loads(arrays.pop("facts").tobytes())
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} cannot be read: {error}; the run can only be begun anew.") from None
+    if facts.get("version") != VERSION:
+        raise InputError(
+            f"{path} is of version {facts.get('version')}, expected {VERSION}: made by another version of the program."
+        )
+    return State(facts, arrays)

@@ -1,0 +1,231 @@
+"""Interruptions of every kind: what is on disk is whole, and `resume` ends where the unbroken run would have."""
+
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import time
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from neurotransfer.pace import Pace, extended
+from neurotransfer.settings import Settings
+
+from .conftest import COMMAND, clean_environment
+
+FOLDER = "photo-painting"
+INPUTS = ("-c", "photo.png", "-s", "painting.png")
+STEADY = (*INPUTS, "--size", "64", "--precision", "float32", "--save-every", "0.001s")
+
+
+def start(tmp_path, *arguments, limits=None):
+    return subprocess.Popen(
+        [COMMAND, *arguments],
+        cwd=tmp_path,
+        env=clean_environment(),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=limits,
+    )
+
+
+def wait_for(condition, process=None, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        assert process is None or process.poll() is None, process.stderr.read()
+        time.sleep(0.005)
+
+
+def losses(folder):
+    return json.loads((folder / "run.json").read_text())["losses"]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+def test_a_broken_run_ends_as_the_unbroken_one(optimizer, command, photo, painting, tmp_path):
+    """Two octaves, and the interruption in the middle: the pictures are the same byte for byte."""
+    arguments = ("run", *STEADY, "--steps", "12", "--optimizer", optimizer, "--snapshot-every", "1")
+    assert command(*arguments, "-q", "-o", "unbroken/").returncode == 0
+    whole, broken = tmp_path / "unbroken" / FOLDER, tmp_path / "broken" / FOLDER
+    process = start(tmp_path, *arguments, "-o", "broken/")
+    wait_for(lambda: (broken / "4.png").exists(), process)
+    process.send_signal(signal.SIGINT)
+    assert process.wait() == 130
+    assert len(losses(broken)) < 13
+    assert (broken / "final.png").read_bytes() != (whole / "final.png").read_bytes()
+
+    done = command("resume", "broken/" + FOLDER)
+    assert done.returncode == 0, done.stderr
+    assert (broken / "final.png").read_bytes() == (whole / "final.png").read_bytes()
+    assert [step["total"] for step in losses(broken)] == [step["total"] for step in losses(whole)]
+
+
+def test_more_updates_for_a_finished_run(command, photo, painting, tmp_path):
+    command("run", *STEADY, "--steps", "6", "-q", "-o", "out/")
+    before = losses(tmp_path / "out" / FOLDER)
+    done = command("resume", "out/" + FOLDER, "--more", "6", "--json")
+    after = json.loads(done.stdout)["losses"]
+    assert [step["step"] for step in after] == list(range(13))
+    assert after[:7] == before
+    assert after[-1]["total"] < before[-1]["total"]
+
+
+def test_added_updates_are_the_gentler_the_fewer():
+    def first_rate(more):
+        pace = Pace(Settings(steps=60), [1.0])
+        pace.restore(extended({"index": 60, "counts": [60], "done": [60], "origin": 0}, more))
+        return pace.rate()
+
+    assert first_rate(6) == pytest.approx(0.8)
+    assert first_rate(200) == 8.0
+
+
+SENTENCES = {
+    "no folder": (("elsewhere",), "There is no run folder elsewhere; give the folder that a run made."),
+    "no state": (
+        (".",),
+        ". holds no state.npz: no run of this program, or one that can only be begun anew.",
+    ),
+    "finished": (("out/" + FOLDER,), f"The run in out/{FOLDER} is finished; --more 200 adds updates to it."),
+    "another setting": (
+        ("out/" + FOLDER, "--style-weight", "3"),
+        "--style-weight cannot change in a run that is begun; leave it out, or start a new run.",
+    ),
+    "a typing error": (("out/" + FOLDER, "--mroe", "3"), "Got unexpected extra argument (--mroe)"),
+}
+
+
+def test_sentences(command, photo, painting, tmp_path):
+    command("run", *STEADY, "--steps", "1", "-q", "-o", "out/")
+    for case, (arguments, sentence) in SENTENCES.items():
+        done = command("resume", *arguments)
+        assert (done.returncode, done.stderr) == (2, f"Error: {sentence}\n"), case
+    Image.new("RGB", (64, 48)).save(tmp_path / "photo.png")
+    done = command("resume", "out/" + FOLDER, "--more", "2")
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: photo.png is not the file that this run began with: SHA-256 ")
+    state = tmp_path / "out" / FOLDER / "state.npz"
+    state.write_bytes(state.read_bytes()[:3000])
+    done = command("resume", "out/" + FOLDER, "--more", "2")
+    assert (done.returncode, "cannot be read" in done.stderr, "Traceback" in done.stderr) == (2, True, False)
+
+
+def whole(folder):
+    """Every file that does not bear a temporary name can be read to its end."""
+    for path in folder.iterdir():
+        if path.suffix == ".png":
+            with Image.open(path) as picture:
+                picture.load()
+        elif path.suffix == ".json":
+            json.loads(path.read_text())
+        elif path.suffix == ".npz":
+            with zipfile.ZipFile(path) as archive:
+                assert archive.testzip() is None
+        else:
+            assert path.name == "run.lock" or path.name.endswith(".tmp"), path.name
+
+
+def test_killed_at_twenty_instants(command, photo, painting, tmp_path):
+    """The run and its resumptions are killed, half while they start, half while they step and save every step."""
+    generator = random.Random(5)
+    folder = tmp_path / "out" / FOLDER
+    state = folder / "state.npz"
+    arguments = ("run", *STEADY, "--steps", "5000", "--tolerance", "0", "--snapshot-every", "1", "-o", "out/")
+    for kill in range(20):
+        if state.exists():
+            process = start(tmp_path, "resume", f"out/{FOLDER}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+            process = start(tmp_path, *arguments)
+        if kill % 2:
+            before = state.stat().st_mtime_ns if state.exists() else 0
+            wait_for(lambda: state.exists() and state.stat().st_mtime_ns > before + 1, process)  # noqa: B023
+            time.sleep(generator.uniform(0.0, 0.3))
+        else:
+            time.sleep(generator.uniform(0.1, 1.5))
+        process.kill()
+        process.wait()
+        if folder.exists():
+            whole(folder)
+    with np.load(state) as archive:
+        reached = json.loads(archive["facts"].tobytes())["pace"]["index"]
+    process = start(tmp_path, "resume", f"out/{FOLDER}")
+    wait_for((folder / f"{reached + 3}.png").exists, process)
+    process.terminate()
+    assert process.wait() == 143
+    assert sorted(path.name for path in folder.iterdir() if path.suffix != ".png") == ["run.json", "state.npz"]
+    assert [step["step"] for step in losses(folder)] == list(range(len(losses(folder))))
+    assert len(losses(folder)) > reached > 0
+
+
+def test_the_second_run_in_a_folder_is_told(command, photo, painting, tmp_path):
+    folder = tmp_path / "out" / FOLDER
+    process = start(tmp_path, "run", *STEADY, "--steps", "5000", "--tolerance", "0", "-o", "out/")
+    wait_for(lambda: (folder / "state.npz").exists(), process)
+    sentence = f"out/{FOLDER} is in use by another run (process {process.pid}); wait for its end, or choose another"
+    for arguments in (("resume", f"out/{FOLDER}"), ("run", *STEADY, "-o", "out/", "--overwrite")):
+        done = command(*arguments)
+        assert done.returncode == 2
+        assert done.stderr == f"Error: {sentence} --output.\n"
+    process.kill()
+    process.wait()
+    assert (folder / "run.lock").exists()  # a stale one
+    done = command("run", *STEADY, "--steps", "1", "-o", "out/", "--overwrite")
+    assert done.returncode == 0
+    assert f"The run of process {process.pid} in out/{FOLDER} did not end by itself." in done.stderr
+    assert not (folder / "run.lock").exists()
+
+
+def test_a_folder_that_vanishes_leaves_the_picture_beside_it(photo, painting, tmp_path):
+    folder = tmp_path / "out" / FOLDER
+    process = start(tmp_path, "run", *STEADY, "--steps", "5000", "--tolerance", "0", "-o", "out/")
+    wait_for(lambda: (folder / "0.png").exists(), process)
+    shutil.rmtree(folder)
+    time.sleep(0.3)
+    process.terminate()
+    _, errors = process.communicate()
+    assert process.returncode == 1
+    assert f"Error: out/{FOLDER}/final.png cannot be written: " in errors
+    assert f"The picture is out/{FOLDER}.png." in errors
+    assert "Traceback" not in errors
+    with Image.open(tmp_path / "out" / f"{FOLDER}.png") as picture:
+        picture.load()
+
+
+@pytest.mark.parametrize(("limit", "code"), [(30_000, 0), (2_000, 1)])
+def test_files_that_cannot_grow(photo, painting, tmp_path, limit, code):
+    """As on a full disk: the state (100 kB) fits in neither case, the pictures (8 kB) in the first one."""
+    folder = tmp_path / "out" / FOLDER
+    process = start(
+        tmp_path, "run", *STEADY, "--steps", "3", "--snapshot-every", "1", "-o", "out/",
+        limits=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )  # fmt: skip
+    _, errors = process.communicate()
+    assert process.returncode == code, errors
+    assert "Traceback" not in errors
+    assert errors.count("The state was not saved, the run goes on") == 1
+    assert not [path.name for path in folder.iterdir() if path.name.endswith(".tmp")] if folder.exists() else True
+    if code == 0:
+        whole(folder)
+        assert (folder / "final.png").exists()
+    else:
+        assert "final.png cannot be written: File too large." in errors
+        assert "No place was left." in errors
+        assert not list(tmp_path.rglob("final.png"))
+
+
+def test_hang_up_saves(photo, painting, tmp_path):
+    folder = tmp_path / "out" / FOLDER
+    process = start(tmp_path, "run", *STEADY, "--steps", "5000", "--tolerance", "0", "-o", "out/")
+    wait_for(lambda: (folder / "0.png").exists(), process)
+    os.kill(process.pid, signal.SIGHUP)
+    assert process.wait() == 129
+    assert (folder / "final.png").exists()
+    whole(folder)
