@@ -179,7 +179,8 @@ def _announced_size(photo: Image.Image, painting: Image.Image, settings: Setting
 
 
 def _announce(memory: MemoryPlan) -> None:
-    logger.debug(
+    logger.log(
+        logging.INFO if memory.most_pixels else logging.DEBUG,
         "At most %.1f GB of memory, %s.",
         memory.peak / 1e9,
         f"in tiles of up to {memory.most_pixels:,} pixels" if memory.most_pixels else "the picture as a whole",

@@ -85,11 +85,14 @@ class Objective:
         window = tf.TensorSpec([1, *content[self._tiles[0].window].shape], tf.float32)
         targets = [tf.TensorSpec([1, None, None, t.shape[-1]], t.dtype) for t in self._content_targets[0]]
         tile = (window, targets, tf.TensorSpec([4], tf.int32))
+        scalar = tf.TensorSpec([], tf.float32)
+        grams = tuple(tf.TensorSpec(target.shape, tf.float32) for target in self._gram_targets)
+        summary = _Summary((scalar,) * len(self._content_layers), grams, scalar)
         self._value = tf.function(self._whole_terms, [window], autograph=False)
         self._value_and_gradient = tf.function(self._whole_terms_and_gradient, [window], autograph=False)
         self._tile_summary = tf.function(self._summary, tile, autograph=False)
-        self._terms_and_slopes = tf.function(self._differentiated, autograph=False)
-        self._tile_gradient = tf.function(self._sent_back, autograph=False)
+        self._terms_and_slopes = tf.function(self._differentiated, [summary], autograph=False)
+        self._tile_gradient = tf.function(self._sent_back, [*tile, summary], autograph=False)
 
     def __call__(self, image: Array, *, gradient: bool = True) -> Evaluation:
         """Evaluate ``image``; without ``gradient`` at a third of the cost."""

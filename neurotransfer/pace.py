@@ -30,6 +30,7 @@ class Pace:
         self._deadline = deadline
         self._begun = 0.0
         self._ticks = 0
+        self._spent = 0.0
         self._origin = 0
 
     def state(self) -> dict[str, Any]:
@@ -72,33 +73,39 @@ class Pace:
         self.index += 1
         self._done[octave] += 1
         self._ticks += 1
+        self._spent += self._work[octave]
         if self._ticks != _TIMED:
             return
-        seconds = (time.monotonic() - self._begun) / _TIMED
         if self._deadline is not None:
-            self._shorten(self._deadline - time.monotonic(), seconds)
-        left = self._estimate(seconds)
-        if left > _WORTH_SAYING:
+            self._shorten(self._deadline - time.monotonic())
+        left = self.seconds_left()
+        if left is not None and left > _WORTH_SAYING:
             logger.info("About %s to go (%d updates).", _spoken(left), self.total - self.index)
 
     def skip(self, octave: int) -> None:
         """Leave the rest of this octave out."""
         self._counts[octave] = self._done[octave]
 
-    def _estimate(self, seconds: float) -> float:
-        """Return the seconds that the updates left will take, if one of the first octave takes ``seconds``."""
-        return sum(
-            seconds * (count - done) * work / self._work[0]
-            for count, done, work in zip(self._counts, self._done, self._work, strict=True)
+    def seconds_left(self) -> float | None:
+        """Return how long the updates left will take at the speed so far; None before the first one."""
+        if not self._ticks:
+            return None
+        return self._speed() * sum(
+            (count - done) * work for count, done, work in zip(self._counts, self._done, self._work, strict=True)
         )
 
-    def _shorten(self, available: float, seconds: float) -> None:
+    def _speed(self) -> float:
+        """Return the seconds a unit of work took so far."""
+        return (time.monotonic() - self._begun) / self._spent
+
+    def _shorten(self, available: float) -> None:
         """Cut every octave by the same share until the estimate fits; targets of a larger octave cost two updates."""
-        overhead = 2.0 * seconds * sum(self._work[1:]) / self._work[0]
-        share = max(0.0, available - overhead) / max(self._estimate(seconds), 1e-9)
+        overhead = 2.0 * self._speed() * sum(self._work[1:])
+        share = max(0.0, available - overhead) / max(self.seconds_left() or 0.0, 1e-9)
         if share < 1.0:
             self._counts = [
-                done + max(1, int((count - done) * share)) for count, done in zip(self._counts, self._done, strict=True)
+                done + (max(1, int((count - done) * share)) if count > done else 0)
+                for count, done in zip(self._counts, self._done, strict=True)
             ]
             logger.info("The time allows for %d of %d updates.", self.total, self.settings.updates)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from neurotransfer.pyramid import Step
 
 SECONDS_BETWEEN_LINES = 5.0
-BAR_COLUMNS = 52  # the bar itself, position and time left
+BAR_COLUMNS = 44  # the bar itself and the position
 
 
 @contextmanager
@@ -48,11 +48,20 @@ def _click_bar(total: int) -> "ProgressBar[Step]":
     begun = time.monotonic()
 
     def describe(step: "Step | None") -> str:
-        text = "" if step is None else f"{_clock(time.monotonic() - begun)} elapsed  {_losses(step)}"
+        if step is None:
+            return ""
+        left = "" if step.seconds_left is None else f"about {_clock(step.seconds_left)} left  "
+        text = f"{_clock(time.monotonic() - begun)} elapsed  {left}{_losses(step)}"
         return text[: max(0, shutil.get_terminal_size().columns - BAR_COLUMNS)]
 
     return click.progressbar(
-        length=total, show_pos=True, show_percent=False, width=20, item_show_func=describe, file=sys.stderr
+        length=total,
+        show_pos=True,
+        show_percent=False,
+        show_eta=False,
+        width=20,
+        item_show_func=describe,
+        file=sys.stderr,
     )
 
 
@@ -66,9 +75,9 @@ def _lines(total: int) -> Callable[["Step"], None]:
             begun = now  # what came before, loading TensorFlow, tells nothing of a step's time
         elif now - printed < SECONDS_BETWEEN_LINES and step.index < total:
             return
-        printed, elapsed = now, now - begun
-        left = f", about {_clock(elapsed / step.index * (total - step.index))} left" if step.index else ""
-        click.echo(f"step {step.index}/{total}  {_losses(step)}  {_clock(elapsed)} elapsed{left}", err=True)
+        printed = now
+        left = "" if step.seconds_left is None else f", about {_clock(step.seconds_left)} left"
+        click.echo(f"step {step.index}/{total}  {_losses(step)}  {_clock(now - begun)} elapsed{left}", err=True)
 
     return show
 

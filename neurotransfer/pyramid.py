@@ -38,6 +38,8 @@ class Step:
     index: int
     image: Array
     losses: Losses
+    seconds_left: float | None = field(compare=False)
+    """How long the rest will take at the speed so far; None at the start."""
     checkpoint: Callable[[], Checkpoint] = field(repr=False, compare=False)
     """Where to go on from; to be called, and its arrays to be used, before the next step is asked for."""
 
@@ -111,6 +113,7 @@ def _descend(
             pace.index,
             point.image,
             point.losses,
+            pace.seconds_left(),
             lambda: Checkpoint(octave, point.image, optimizer.state(), pace.state()),
         )
 
