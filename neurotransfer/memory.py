@@ -28,10 +28,11 @@ HISTORIES = (20, 10, 5, 3)
 # Fitted to measured peaks; bytes.
 _PROCESS = 620e6  # TensorFlow, the weights, and the smallest graph
 _ADDRESSES = 0.9e9  # taken by TensorFlow but not used; counts where the address space is limited
-_PICTURES = 90.0  # a pixel of the result: picture, gradient, their predecessors, Adam's state, the photo
+_PICTURES = 110.0  # a pixel of the result: picture, gradient, their predecessors, Adam's state, the photo
 _PAIR = 24.0  # a pixel of the result: one pair of L-BFGS
 _WINDOW = 230.0  # a pixel of a window, besides its activations
 _MAX_POOLING = 100.0  # a pixel of a window
+_HOLES = 1.33  # of what windows take: tiles leave holes in TensorFlow's memory that whole pictures do not
 
 
 class MemoryPlan(NamedTuple):
@@ -88,7 +89,7 @@ def _plans(size: tuple[int, int], settings: Settings, precision: str) -> Iterato
     for history in HISTORIES if settings.optimizer == "lbfgs" else (0,):
         for most in (None, *WINDOWS):
             if most is None or most < pixels:
-                seen = min(pixels, most or pixels)
+                seen = pixels if most is None else most * _HOLES
                 yield MemoryPlan(most, history, fixed + pixels * history * _PAIR + seen * window)
 
 

@@ -1,8 +1,9 @@
 """The objective: a picture -> its losses and their gradient. One callable, the same for every optimiser."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neurotransfer.backend import tf
 from neurotransfer.images import Array
@@ -127,9 +128,10 @@ class Objective:
         height, width = picture.shape[:2]
         return plan_tiles((width, height), self._layers, most_pixels)
 
-    def _content_features(self, photo: Array, tile: Tile) -> list[Tensor]:
+    def _content_features(self, photo: Array, tile: Tile) -> list[NDArray[Any]]:
         features = self._network(_batch(photo[tile.window]), self._content_layers)
-        return [_inside(features[name], _positions(tile.owned, name)) for name in self._content_layers]
+        # As arrays: kept among the network's passing results, they would leave holes that nothing large fits into.
+        return [np.array(_inside(features[name], _positions(tile.owned, name))) for name in self._content_layers]
 
     def _painting_grams(self, painting: Array, most_pixels: int | None) -> list[Tensor]:
         grams: dict[str, Tensor] = {}
@@ -143,7 +145,7 @@ class Objective:
             self._network(_batch(painting[tile.window]), self._style_layers, tap)
         return [grams[name] for name in self._style_layers]
 
-    def _summary(self, window: Tensor, targets: list[Tensor], owned: Tensor | None) -> _Summary:
+    def _summary(self, window: Tensor, targets: list[Tensor | NDArray[Any]], owned: Tensor | None) -> _Summary:
         """Return the share of the owned part of ``window`` (1, h, w, 3); None: all of it is owned."""
         squares: dict[str, Tensor] = {}
         grams: dict[str, Tensor] = {}

@@ -118,6 +118,7 @@ def _descend(
         )
 
     point = _checked(objective(image, gradient=pace.left(octave) > 0), pace.index)
+    del image  # of a large picture, hundreds of megabytes
     if first:
         yield step(point)
         pace.begin()
