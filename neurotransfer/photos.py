@@ -1,0 +1,299 @@
+"""Picture files of any kind, honest or hostile -> `Picture`, decoded but otherwise as the file has it.
+
+Whatever lies under the name, the answer is a picture or an `InputError` of one sentence.
+"""
+
+import logging
+import stat
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageChops, ImageFile, UnidentifiedImageError
+
+from neurotransfer.errors import InputError
+from neurotransfer.exif import carried
+from neurotransfer.profiles import ToSrgb, to_srgb
+
+logger = logging.getLogger(__name__)
+
+MOST_PIXELS = 200_000_000
+"""Pixels of a picture file, unless more are allowed: the largest telephones' photos. Each takes up to 7 bytes."""
+
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF", "GIF", "BMP", "JPEG2000", "PPM")
+"""Formats that are looked for. Others that Pillow knows start other programs, or guess."""
+
+_MOST_DEEP = 100_000_000
+"""Pixels of a 16-bit colour picture; a larger one is read with 8 bits, which take a third of the memory."""
+
+_KINDS = (
+    (stat.S_ISDIR, "folder"),
+    (stat.S_ISFIFO, "named pipe"),
+    (stat.S_ISSOCK, "socket"),
+    (stat.S_ISCHR, "device"),
+    (stat.S_ISBLK, "device"),
+)
+
+_OTHER_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+_LOW_BYTES = {
+    f"{bands};16{order}": f"{bands};16{other}"
+    for bands in ("RGB", "RGBA", "RGBX")
+    for order, other in _OTHER_ORDER.items()
+}
+"""Pillow's name for the samples in a file -> the name under which it reads their low bytes.
+
+Pillow takes the high byte of each 16-bit colour sample. Told that the bytes stand in the other order, it takes the low.
+"""
+_DEEP_GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
+
+_WHITE = 65535.0
+
+_STRIP = 256
+"""Rows that are worked on at once, where a whole large picture would take memory."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A decoded picture file. `neurotransfer.images.pixels` makes an upright sRGB array of it, of any size.
+
+    Turning it and converting its colours wait until it is small: large photos fit into the memory once, not twice.
+    """
+
+    colours: Image.Image | NDArray[np.uint16] = field(repr=False)
+    """Laid over white. 8 bits: mode L, RGB, CMYK, LAB, or RGBA whose fourth channel means nothing.
+    16 bits: (height, width, 1 or 3), white is 65535."""
+    alpha: Image.Image | None = field(default=None, repr=False)
+    """Mode L, 255 is opaque; None: opaque throughout."""
+    orientation: int = 1
+    """EXIF's number, 1 to 8, of how the pixels lie."""
+    profile: ToSrgb | None = None
+    """How the colours become sRGB; None: they are."""
+    exif: Image.Exif = field(default_factory=Image.Exif, repr=False)
+    """What results may carry of the file's: see `neurotransfer.exif`."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the upright picture."""
+        if isinstance(self.colours, Image.Image):
+            width, height = self.colours.size
+        else:
+            height, width = self.colours.shape[:2]
+        return (height, width) if self.orientation >= 5 else (width, height)
+
+
+def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
+    """Decode a picture file: the first frame or page, at most ``max_pixels`` (None: `MOST_PIXELS`) large.
+
+    Raises:
+        InputError: there is no such file, or it is none that can be read as a picture.
+    """
+    try:
+        _check_file(path)
+        with _quiet_pillow(), Image.open(path, formats=_known_formats(path)) as opened:
+            _check_size(path, opened.size, MOST_PIXELS if max_pixels is None else max_pixels)
+            return decode(opened, path)
+    except InputError:
+        raise
+    except UnidentifiedImageError:
+        raise InputError(
+            f"{path} is not a picture of a known format; expected JPEG, PNG, WebP, TIFF, HEIC or AVIF."
+        ) from None
+    except MemoryError:
+        raise InputError(f"{path} does not fit into the memory; save it smaller.") from None
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from None
+    except Exception as error:  # strangers' bytes: decoders raise what they happen to meet
+        logger.debug("%s: %r", path, error)
+        raise _unreadable(path, str(error)) from None
+
+
+def decode(opened: Image.Image, path: Path | None = None) -> Picture:
+    """Return a Pillow picture, or the file that Pillow has opened, as a `Picture`; ``path`` is for 16-bit colour."""
+    deep = _deep_colour(opened, path)  # first: loading forgets how the samples lie
+    opened.load()
+    profile = opened.info.get("icc_profile")
+    exif = _exif(opened)
+    if deep is None:
+        colours, alpha = _eight_bits(opened)
+        mode = "RGB" if colours.mode == "RGBA" else colours.mode
+    else:
+        colours, alpha = deep
+        mode = "L" if colours.shape[2] == 1 else "RGB"
+    if alpha is not None and alpha.getextrema() == (255, 255):
+        alpha = None
+    return Picture(colours, alpha, _orientation(exif), _way_to_srgb(profile, mode, path), carried(exif, keep_gps=True))
+
+
+def _check_file(path: Path) -> None:
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise InputError(f"{path} is a link to {path.readlink()}, where there is nothing.") from None
+        raise InputError(f"There is no picture {path}; check the name and the folder.") from None
+    for is_kind, name in _KINDS:
+        if is_kind(mode):  # opening a pipe would wait for ever, a device may do anything
+            raise InputError(f"{path} is a {name}; expected a picture file.")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path} is empty, 0 bytes; expected a picture file. Copy it anew.")
+
+
+def _check_size(path: Path, size: tuple[int, int], most: int) -> None:
+    if size[0] * size[1] > most:
+        raise InputError(
+            f"{path} says that it is {size[0]}x{size[1]} pixels, more than {most / 1e6:g} million; "
+            "if that is true, allow it with --max-pixels."
+        )
+
+
+def _unreadable(path: Path, reason: str) -> InputError:
+    reason = (reason.strip().splitlines() or ["it is damaged"])[0]
+    return InputError(f"{path} cannot be read as a picture: {reason[:200].rstrip('.')}.")
+
+
+def _known_formats(path: Path) -> list[str]:
+    """Return those of `FORMATS` that are installed; a HEIC file says what to install."""
+    Image.init()
+    with path.open("rb") as handle:
+        begin = handle.read(12)
+    if begin[4:8] == b"ftyp" and begin[8:] not in (b"avif", b"avis"):
+        try:
+            from pillow_heif import register_heif_opener
+        except ImportError:
+            raise InputError(
+                f'{path} is a HEIC picture, which needs a plug-in: pip install "neurotransfer[heif]".'
+            ) from None
+        register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
+@contextmanager
+def _quiet_pillow() -> Iterator[None]:
+    """Silence Pillow's warnings about damaged files, and its own limit of pixels: ours is told in our words."""
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+def _way_to_srgb(profile: bytes | None, mode: str, path: Path | None) -> ToSrgb | None:
+    try:
+        return to_srgb(profile, mode)
+    except ValueError as error:
+        logger.warning("The colour profile of %s cannot be used (%s): its colours are taken for sRGB.", path, error)
+        return None
+
+
+def _exif(picture: Image.Image) -> Image.Exif | None:
+    try:
+        return picture.getexif()
+    except Exception:  # strangers' bytes, as above; a picture without its EXIF is still a picture
+        return None
+
+
+def _orientation(exif: Image.Exif | None) -> int:
+    try:
+        found = exif.get(ExifTags.Base.Orientation, 1) if exif else 1
+    except Exception:  # likewise
+        return 1
+    return found if found in range(1, 9) else 1
+
+
+def _eight_bits(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """Return a loaded picture's colours, laid over white, and its alpha."""
+    if picture.has_transparency_data:
+        grey = picture.mode in ("1", "L", "LA", "La")
+        if picture.mode not in ("LA", "RGBA"):
+            picture = picture.convert("LA" if grey else "RGBA")
+        alpha = picture.getchannel("A")
+        colours = picture.getchannel("L") if grey else picture
+        # In place, and the alpha of RGBA stays as a void channel: a copy without it would double the memory.
+        colours.paste(255 if grey else (255,) * 4, mask=ImageChops.invert(alpha))
+        return colours, alpha
+    if picture.mode == "1":
+        return picture.convert("L"), None
+    if picture.mode in ("L", "RGB", "CMYK", "LAB"):
+        return picture.copy() if picture.readonly else picture, None
+    return picture.convert("RGB"), None
+
+
+def _deep_colour(picture: Image.Image, path: Path | None) -> tuple[NDArray[np.uint16], Image.Image | None] | None:
+    """Return a 16-bit picture's colours (height, width, 1 or 3), laid over white, and its alpha; None: it is none."""
+    if picture.mode in _DEEP_GREY:
+        return _deep_grey(picture), None
+    width, height = picture.size
+    raw = {str(tile.args[0] if isinstance(tile.args, tuple) else tile.args) for tile in getattr(picture, "tile", ())}
+    if path is None or len(raw) != 1 or width * height > _MOST_DEEP:
+        return None
+    (name,) = raw
+    if name == "LA;16B":  # of a PNG file
+        high, low, opaque, _ = _read_as(path, "RGBA").split()  # that is, the four bytes of a pixel
+        return _over_white(_joined(high, low)[..., np.newaxis], opaque), opaque
+    if name not in _LOW_BYTES:
+        return None
+    high = _read_as(path, name)
+    alpha = high.getchannel("A") if high.mode == "RGBA" else None
+    colours = np.asarray(high)[..., :3].astype(np.uint16)
+    del high
+    low = _read_as(path, _LOW_BYTES[name])
+    colours <<= 8
+    for channel in range(3):
+        colours[..., channel] |= np.asarray(low.getchannel(channel))
+    return (colours if alpha is None else _over_white(colours, alpha)), alpha
+
+
+def _read_as(path: Path, name: str) -> Image.Image:
+    """Read a file under another of Pillow's names for its samples."""
+    with Image.open(path, formats=("PNG", "TIFF")) as picture:
+        assert isinstance(picture, ImageFile.ImageFile)
+        picture.tile = [
+            tile._replace(args=(name, *tile.args[1:]) if isinstance(tile.args, tuple) else name)
+            for tile in picture.tile
+        ]
+        picture.load()
+        return picture
+
+
+def _joined(high: Image.Image, low: Image.Image) -> NDArray[np.uint16]:
+    return np.asarray(high).astype(np.uint16) << 8 | np.asarray(low)
+
+
+def _over_white(colours: NDArray[np.uint16], alpha: Image.Image) -> NDArray[np.uint16]:
+    """Lay 16-bit colours over white, in place."""
+    opacity = np.asarray(alpha)
+    for top in range(0, len(colours), _STRIP):
+        strip = colours[top : top + _STRIP]
+        share = opacity[top : top + _STRIP, :, np.newaxis].astype(np.float32) / 255.0
+        strip[:] = np.rint(_WHITE - (_WHITE - strip) * share)
+    return colours
+
+
+def _deep_grey(picture: Image.Image) -> NDArray[np.uint16]:
+    """Return a picture in one of Pillow's deep grey modes, (height, width, 1), white being 65535."""
+    width, height = picture.size
+    picture.load()
+    factor = _white_factor(picture)
+    grey = np.empty((height, width, 1), dtype=np.uint16)
+    for top in range(0, height, _STRIP):
+        strip = picture.crop((0, top, width, min(top + _STRIP, height)))
+        values = np.nan_to_num(np.asarray(strip, dtype=np.float32))
+        grey[top : top + _STRIP, :, 0] = np.clip(np.rint(values * factor), 0, _WHITE)
+    return grey
+
+
+def _white_factor(picture: Image.Image) -> float:
+    """Return the factor that takes white to 65535. Only 16-bit modes say what white is; else the largest value tells."""
+    if picture.mode not in ("I", "F"):
+        return 1.0
+    largest = picture.getextrema()[1]
+    if picture.mode == "F" and largest <= 1.0:
+        return _WHITE
+    return 257.0 if largest <= 255.0 else 1.0
