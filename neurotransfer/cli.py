@@ -205,13 +205,15 @@ def evaluate(
     from neurotransfer.evaluate import evaluate as measure
 
     rows = [
-        {"file": one_line(str(path)), **losses._asdict(), "total": losses.total}
+        {"file": str(path), **losses._asdict(), "total": losses.total}
         for path, losses in measure(images, content, style, settings, weights, side, max_pixels)
     ]
     if as_json:
         inputs = {"content": content.name, "style": style.name}
         click.echo(json.dumps({**inputs, "settings": settings.as_json(), "images": rows}))
         return
+    for row in rows:
+        row["file"] = one_line(str(row["file"]))
     width = max(len(str(row["file"])) for row in rows)
     click.echo(f"{'picture':{width}}  {'content':>10}  {'style':>10}  {'tv':>10}  {'total':>10}")
     for row in rows:

@@ -36,8 +36,9 @@ def carried(exif: Image.Exif | None, *, keep_gps: bool = False) -> Image.Exif:
 
 
 def texts(exif: Image.Exif) -> dict[int, str]:
-    """Return those of the carried texts that stand in a picture's main directory, by tag number."""
-    return _texts(exif, _IMAGE)
+    """Return the carried texts that have a place in a TIFF's main directory, by tag number; the date is the photo's."""
+    taken = _texts(_directory(exif, IFD.Exif), (Base.DateTimeOriginal,))
+    return _texts(exif, _IMAGE) | {int(Base.DateTime): date for date in taken.values()}
 
 
 def _directory(exif: Image.Exif, which: IFD) -> dict[int, Any]:
@@ -49,15 +50,16 @@ def _directory(exif: Image.Exif, which: IFD) -> dict[int, Any]:
 
 
 def _texts(directory: Mapping[int, Any], tags: Iterable[Base]) -> dict[int, str]:
-    found = {}
-    for tag in tags:
-        try:
-            value = directory.get(tag)
-        except Exception:  # likewise: values are parsed when they are asked for
-            continue
-        if isinstance(value, str) and (text := value.strip("\0 ")) and len(text) <= _LONGEST:
-            found[int(tag)] = text
-    return found
+    found = {int(tag): _text(directory, tag) for tag in tags}
+    return {tag: text for tag, text in found.items() if text}
+
+
+def _text(directory: Mapping[int, Any], tag: Base) -> str:
+    try:
+        value = directory.get(tag)
+    except Exception:  # likewise: values are parsed when they are asked for
+        return ""
+    return value.strip("\0 ") if isinstance(value, str) and len(value) <= _LONGEST else ""
 
 
 def _can_be_written(place: dict[int, Any]) -> bool:

@@ -63,7 +63,7 @@ def pixels(picture: Picture, size: tuple[int, int] | None = None) -> Array:
         small = picture.profile(small) if picture.profile else small.convert("RGB")
         return _upright(np.asarray(small, dtype=np.float32), picture.orientation)
     channels: list[Array] = [
-        np.asarray(_resample(Image.fromarray(channel.astype(np.float32)), size)) / np.float32(257.0)
+        np.asarray(_resample(Image.fromarray(channel.astype(np.float32)), size), dtype=np.float32) / np.float32(257.0)
         for channel in np.moveaxis(picture.colours, -1, 0)
     ]
     image: Array = np.clip(np.stack(channels, axis=-1), 0.0, 255.0, dtype=np.float32)

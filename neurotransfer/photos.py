@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageChops, ImageFile, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageChops, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
 from neurotransfer.errors import InputError
 from neurotransfer.exif import carried
@@ -49,6 +49,8 @@ _LOW_BYTES = {
 
 Pillow takes the high byte of each 16-bit colour sample. Told that the bytes stand in the other order, it takes the low.
 """
+_GREY_AND_ALPHA = "LA;16B"
+"""Pillow's name for the samples of 16-bit grey and alpha, in PNG files."""
 _DEEP_GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 
 _WHITE = 65535.0
@@ -114,19 +116,29 @@ def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
 
 def decode(opened: Image.Image, path: Path | None = None) -> Picture:
     """Return a Pillow picture, or the file that Pillow has opened, as a `Picture`; ``path`` is for 16-bit colour."""
-    deep = _deep_colour(opened, path)  # first: loading forgets how the samples lie
+    samples = _samples(opened)  # loading forgets it
     opened.load()
-    profile = opened.info.get("icc_profile")
-    exif = _exif(opened)
-    if deep is None:
-        colours, alpha = _eight_bits(opened)
-        mode = "RGB" if colours.mode == "RGBA" else colours.mode
-    else:
-        colours, alpha = deep
-        mode = "L" if colours.shape[2] == 1 else "RGB"
+    profile, exif = opened.info.get("icc_profile"), _exif(opened)
+    orientation, kept = _orientation(exif), carried(exif, keep_gps=True)
+    colours, alpha, mode = _colours(opened, path, samples)
     if alpha is not None and alpha.getextrema() == (255, 255):
         alpha = None
-    return Picture(colours, alpha, _orientation(exif), _way_to_srgb(profile, mode, path), carried(exif, keep_gps=True))
+    return Picture(colours, alpha, orientation, _way_to_srgb(profile, mode, path), kept)
+
+
+def _colours(
+    picture: Image.Image, path: Path | None, samples: str | None
+) -> tuple[Image.Image | NDArray[np.uint16], Image.Image | None, str]:
+    """Return a loaded picture's colours, laid over white, its alpha, and the mode that its profile should be for."""
+    if picture.mode in _DEEP_GREY:
+        return _deep_grey(picture), None, "L"
+    small = picture.width * picture.height <= _MOST_DEEP
+    if path is not None and small and samples == _GREY_AND_ALPHA:
+        return *_deep_grey_and_alpha(path), "L"
+    if path is not None and small and samples in _LOW_BYTES:
+        return *_deep_colour(picture, path, _LOW_BYTES[samples]), "RGB"
+    colours, alpha = _eight_bits(picture)
+    return colours, alpha, "RGB" if colours.mode == "RGBA" else colours.mode
 
 
 def _check_file(path: Path) -> None:
@@ -174,14 +186,18 @@ def _known_formats(path: Path) -> list[str]:
 
 @contextmanager
 def _quiet_pillow() -> Iterator[None]:
-    """Silence Pillow's warnings about damaged files, and its own limit of pixels: ours is told in our words."""
+    """Silence Pillow's warnings about damaged files, and its own limit of pixels: ours is told in our words.
+
+    TIFF is left to libtiff throughout: of plain files with a plane a channel Pillow itself mistakes 16 bits for 8.
+    """
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    reader, TiffImagePlugin.READ_LIBTIFF = TiffImagePlugin.READ_LIBTIFF, True
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        Image.MAX_IMAGE_PIXELS = limit
+        Image.MAX_IMAGE_PIXELS, TiffImagePlugin.READ_LIBTIFF = limit, reader
 
 
 def _way_to_srgb(profile: bytes | None, mode: str, path: Path | None) -> ToSrgb | None:
@@ -225,29 +241,31 @@ def _eight_bits(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     return picture.convert("RGB"), None
 
 
-def _deep_colour(picture: Image.Image, path: Path | None) -> tuple[NDArray[np.uint16], Image.Image | None] | None:
-    """Return a 16-bit picture's colours (height, width, 1 or 3), laid over white, and its alpha; None: it is none."""
-    if picture.mode in _DEEP_GREY:
-        return _deep_grey(picture), None
-    width, height = picture.size
-    raw = {str(tile.args[0] if isinstance(tile.args, tuple) else tile.args) for tile in getattr(picture, "tile", ())}
-    if path is None or len(raw) != 1 or width * height > _MOST_DEEP:
-        return None
-    (name,) = raw
-    if name == "LA;16B":  # of a PNG file
-        high, low, opaque, _ = _read_as(path, "RGBA").split()  # that is, the four bytes of a pixel
-        return _over_white(_joined(high, low)[..., np.newaxis], opaque), opaque
-    if name not in _LOW_BYTES:
-        return None
-    high = _read_as(path, name)
+def _samples(picture: Image.Image) -> str | None:
+    """Return Pillow's name for the samples of a file that it has opened but not loaded, if they have one name."""
+    tiles = getattr(picture, "tile", ())
+    names = {str(tile.args[0] if isinstance(tile.args, tuple) else tile.args) for tile in tiles}
+    return names.pop() if len(names) == 1 else None
+
+
+def _deep_colour(high: Image.Image, path: Path, low_name: str) -> tuple[NDArray[np.uint16], Image.Image | None]:
+    """Join what Pillow has loaded of 16-bit colours with the low bytes, read under ``low_name``."""
     alpha = high.getchannel("A") if high.mode == "RGBA" else None
     colours = np.asarray(high)[..., :3].astype(np.uint16)
-    del high
-    low = _read_as(path, _LOW_BYTES[name])
     colours <<= 8
+    high.close()  # frees its memory
+    low = _read_as(path, low_name)
     for channel in range(3):
         colours[..., channel] |= np.asarray(low.getchannel(channel))
     return (colours if alpha is None else _over_white(colours, alpha)), alpha
+
+
+def _deep_grey_and_alpha(path: Path) -> tuple[NDArray[np.uint16], Image.Image]:
+    high, low, alpha, _ = _read_as(path, "RGBA").split()  # that is, the four bytes of a pixel
+    grey = np.asarray(high).astype(np.uint16)
+    grey <<= 8
+    grey |= np.asarray(low)
+    return _over_white(grey[..., np.newaxis], alpha), alpha
 
 
 def _read_as(path: Path, name: str) -> Image.Image:
@@ -260,10 +278,6 @@ def _read_as(path: Path, name: str) -> Image.Image:
         ]
         picture.load()
         return picture
-
-
-def _joined(high: Image.Image, low: Image.Image) -> NDArray[np.uint16]:
-    return np.asarray(high).astype(np.uint16) << 8 | np.asarray(low)
 
 
 def _over_white(colours: NDArray[np.uint16], alpha: Image.Image) -> NDArray[np.uint16]:
@@ -290,10 +304,11 @@ def _deep_grey(picture: Image.Image) -> NDArray[np.uint16]:
 
 
 def _white_factor(picture: Image.Image) -> float:
-    """Return the factor that takes white to 65535. Only 16-bit modes say what white is; else the largest value tells."""
+    """Return the factor that takes white to 65535. Only 16-bit modes say what it is; else the largest value tells."""
     if picture.mode not in ("I", "F"):
         return 1.0
-    largest = picture.getextrema()[1]
+    _, largest = picture.getextrema()
+    assert not isinstance(largest, tuple)  # there is one channel
     if picture.mode == "F" and largest <= 1.0:
         return _WHITE
     return 257.0 if largest <= 255.0 else 1.0

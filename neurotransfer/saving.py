@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import png
 import tifffile
+from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from neurotransfer.errors import InputError, NeurotransferError
@@ -24,8 +25,8 @@ SAVE_OPTIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
         ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
         ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
         ".webp": ("WEBP", {"quality": 95}),
-        ".tif": ("TIFF", {"compression": "tiff_deflate"}),
-        ".tiff": ("TIFF", {"compression": "tiff_deflate"}),
+        ".tif": ("TIFF", {}),
+        ".tiff": ("TIFF", {}),
     }
 )
 """Extension of a result -> Pillow's format and options."""
@@ -76,7 +77,7 @@ def save_image(
         dpi: resolution noted in the file, in pixels per inch; WebP has no place for it.
         alpha: opacity (height, width) in 0..1, for PNG, WebP and TIFF. ``image`` is what is seen over white, and
             is what is saved in a JPEG.
-        exif: goes into the file; of a 16-bit TIFF only the texts of its main directory.
+        exif: goes into the file; into a TIFF its texts only, no place.
 
     Raises:
         InputError: the extension is unknown, or the format does not hold 16 bits.
@@ -88,12 +89,12 @@ def save_image(
         kind, options = SAVE_OPTIONS[path.suffix.lower()]
         if alpha is not None and kind in _CLEAR_FORMATS:
             image = np.dstack([off_white(image, alpha), alpha * np.float32(255.0)])
-        if bits == 8:
-            _save_8_bits(temporary, kind, options, image, text, dpi, exif)
-        elif kind == "PNG":
+        if kind == "TIFF":
+            _save_tiff(temporary, to_uint8(image) if bits == 8 else to_uint16(image), dpi, exif)
+        elif bits == 16:
             _save_deep_png(temporary, image, dpi, exif)
         else:
-            _save_deep_tiff(temporary, image, dpi, exif)
+            _save_8_bits(temporary, kind, options, image, text, dpi, exif)
 
 
 def _save_8_bits(
@@ -141,10 +142,11 @@ def _save_deep_png(path: Path, image: Array, dpi: float | None, exif: Image.Exif
         writer.write(handle, (to_uint16(row).ravel() for row in image))
 
 
-def _save_deep_tiff(path: Path, image: Array, dpi: float | None, exif: Image.Exif | None) -> None:
+def _save_tiff(path: Path, image: NDArray[Any], dpi: float | None, exif: Image.Exif | None) -> None:
     tifffile.imwrite(
         path,
-        to_uint16(image),
+        image,
+        software=False,
         photometric="rgb",
         extrasamples=["unassalpha"] if image.shape[2] == 4 else None,
         compression="zlib",
