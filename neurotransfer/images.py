@@ -63,7 +63,7 @@ def pixels(picture: Picture, size: tuple[int, int] | None = None) -> Array:
         small = picture.profile(small) if picture.profile else small.convert("RGB")
         return _upright(np.asarray(small, dtype=np.float32), picture.orientation)
     channels: list[Array] = [
-        np.asarray(_resample(Image.fromarray(channel.astype(np.float32)), size), dtype=np.float32) / np.float32(257.0)
+        np.asarray(_resample(_floating(channel), size), dtype=np.float32) / np.float32(257.0)
         for channel in np.moveaxis(picture.colours, -1, 0)
     ]
     image: Array = np.clip(np.stack(channels, axis=-1), 0.0, 255.0, dtype=np.float32)
@@ -95,6 +95,12 @@ def _shrink(colours: Image.Image, size: tuple[int, int]) -> Image.Image:
         return colours
     bands = "RGB" if colours.mode == "RGBA" else colours.getbands()
     return Image.merge("".join(bands), [_resample(colours.getchannel(band), size) for band in bands])
+
+
+def _floating(channel: NDArray[np.uint16]) -> Image.Image:
+    """Return a channel in Pillow's mode F, without a second copy; resampled as I;16, bright edges would turn black."""
+    height, width = channel.shape
+    return Image.frombuffer("F", (width, height), channel.astype(np.float32, order="C"), "raw", "F", 0, 1)
 
 
 def _resample(channel: Image.Image, size: tuple[int, int]) -> Image.Image:

@@ -23,7 +23,10 @@ from neurotransfer.profiles import ToSrgb, to_srgb
 logger = logging.getLogger(__name__)
 
 MOST_PIXELS = 200_000_000
-"""Pixels of a picture file, unless more are allowed: the largest telephones' photos. Each takes up to 7 bytes."""
+"""Pixels of a picture file, unless more are allowed: the largest telephones' photos."""
+
+_MOST_OF = {"TIFF": 160_000_000, "HEIF": 140_000_000, "AVIF": 140_000_000, "WEBP": 80_000_000, "JPEG2000": 70_000_000}
+"""Likewise, of formats whose decoders hold several copies. All stay below 1.5 GB (bench/fuzz.py)."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF", "GIF", "BMP", "JPEG2000", "PPM")
 """Formats that are looked for. Others that Pillow knows start other programs, or guess."""
@@ -89,7 +92,9 @@ class Picture:
 
 
 def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
-    """Decode a picture file: the first frame or page, at most ``max_pixels`` (None: `MOST_PIXELS`) large.
+    """Decode a picture file: the first frame or page, at most ``max_pixels`` large.
+
+    None stands for `MOST_PIXELS`, or less for formats that take more memory.
 
     Raises:
         InputError: there is no such file, or it is none that can be read as a picture.
@@ -97,7 +102,8 @@ def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
     try:
         _check_file(path)
         with _quiet_pillow(), Image.open(path, formats=_known_formats(path)) as opened:
-            _check_size(path, opened.size, MOST_PIXELS if max_pixels is None else max_pixels)
+            most = _MOST_OF.get(opened.format or "", MOST_PIXELS) if max_pixels is None else max_pixels
+            _check_size(path, opened.size, most)
             return decode(opened, path)
     except InputError:
         raise
@@ -225,6 +231,10 @@ def _orientation(exif: Image.Exif | None) -> int:
 
 def _eight_bits(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     """Return a loaded picture's colours, laid over white, and its alpha."""
+    if picture.mode == "RGB" and isinstance(key := picture.info.get("transparency"), tuple):
+        alpha = _differs_from(picture, key)
+        picture.paste((255, 255, 255), mask=ImageChops.invert(alpha))
+        return picture, alpha
     if picture.has_transparency_data:
         grey = picture.mode in ("1", "L", "LA", "La")
         if picture.mode not in ("LA", "RGBA"):
@@ -239,6 +249,15 @@ def _eight_bits(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     if picture.mode in ("L", "RGB", "CMYK", "LAB"):
         return picture.copy() if picture.readonly else picture, None
     return picture.convert("RGB"), None
+
+
+def _differs_from(picture: Image.Image, key: tuple[int, ...]) -> Image.Image:
+    """Return the alpha of a picture in which one colour means transparent; Pillow's own way takes a copy of it."""
+    alpha = Image.new("L", picture.size)
+    for band, value in zip("RGB", key, strict=True):
+        differs = [0 if level == value else 255 for level in range(256)]
+        alpha = ImageChops.lighter(alpha, picture.getchannel(band).point(differs))
+    return alpha
 
 
 def _samples(picture: Image.Image) -> str | None:

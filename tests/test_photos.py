@@ -166,6 +166,16 @@ def test_a_deep_picture_is_shrunk_deep(tmp_path):
     assert len(np.unique(small)) > 140
 
 
+def test_deep_bright_edges_stay_bright(tmp_path):
+    """Lanczos overshoots there; 16 bits without a sign would wrap around."""
+    edge = np.full((8, 8, 3), 65535, dtype=np.uint16)
+    edge[:, :4] = 0
+    tifffile.imwrite(tmp_path / "a.tif", edge, photometric="rgb")
+    large = pixels(open_picture(tmp_path / "a.tif"), (32, 32))
+    assert large[:, 19:].min() > 230
+    assert large[:, :13].max() < 25
+
+
 # --- transparency
 
 
@@ -202,6 +212,13 @@ def test_deep_hidden_colours_stay_hidden(tmp_path):
     deep_png(tmp_path / "a.png", picture, "RGBA;16")
     assert load_image(tmp_path / "a.png")[0].tolist() == [[255, 255, 255]] * 2 + [[0, 0, 255]] * 2
     assert opacity(open_picture(tmp_path / "a.png"), (4, 4))[0].tolist() == [0, 0, 1, 1]
+
+
+def test_one_colour_that_means_transparent(tmp_path):
+    Image.fromarray(COLOURS.astype(np.uint8)).save(tmp_path / "a.png", transparency=(60, 160, 120))
+    expected = np.where(COLOURS == (60, 160, 120), 255, COLOURS)
+    assert np.array_equal(load_image(tmp_path / "a.png"), expected)
+    assert opacity(open_picture(tmp_path / "a.png"), (6, 1)).tolist() == [[1, 0, 1, 1, 1, 1]]
 
 
 def test_opaque_alpha_is_no_alpha(tmp_path):
