@@ -17,6 +17,9 @@ Array = NDArray[np.float32]
 Source = str | Path | Picture | Image.Image | NDArray[Any]
 """What may stand for a picture: a file's path, a Pillow picture, or an array (height, width, 3) in 0..255."""
 
+_STRIP = 256
+"""Rows that are worked on at once, where a whole large picture would take memory."""
+
 
 def open_picture(source: Source, max_pixels: int | None = None) -> Picture:
     """Return ``source`` as a `Picture`: decoded, laid over white.
@@ -62,11 +65,8 @@ def pixels(picture: Picture, size: tuple[int, int] | None = None) -> Array:
         small = _shrink(picture.colours, size)
         small = picture.profile(small) if picture.profile else small.convert("RGB")
         return _upright(np.asarray(small, dtype=np.float32), picture.orientation)
-    channels: list[Array] = [
-        np.asarray(_resample(_floating(channel), size), dtype=np.float32) / np.float32(257.0)
-        for channel in np.moveaxis(picture.colours, -1, 0)
-    ]
-    image: Array = np.clip(np.stack(channels, axis=-1), 0.0, 255.0, dtype=np.float32)
+    channels = [_resample_deep(channel, size) for channel in np.moveaxis(picture.colours, -1, 0)]
+    image: Array = np.clip(np.stack(channels, axis=-1) / np.float32(257.0), 0.0, 255.0, dtype=np.float32)
     if picture.profile:
         image = picture.profile.deep(image)
     return _upright(np.broadcast_to(image, (*image.shape[:2], 3)), picture.orientation)
@@ -97,10 +97,14 @@ def _shrink(colours: Image.Image, size: tuple[int, int]) -> Image.Image:
     return Image.merge("".join(bands), [_resample(colours.getchannel(band), size) for band in bands])
 
 
-def _floating(channel: NDArray[np.uint16]) -> Image.Image:
-    """Return a channel in Pillow's mode F, without a second copy; resampled as I;16, bright edges would turn black."""
-    height, width = channel.shape
-    return Image.frombuffer("F", (width, height), channel.astype(np.float32, order="C"), "raw", "F", 0, 1)
+def _resample_deep(channel: NDArray[np.uint16], size: tuple[int, int]) -> Array:
+    """Resample a 16-bit channel in float32, first along its rows, a strip at a time, so that it is copied only small.
+
+    In Pillow's own 16-bit mode, bright edges would turn black.
+    """
+    strips = (channel[top : top + _STRIP].astype(np.float32) for top in range(0, len(channel), _STRIP))
+    narrow = [np.asarray(_resample(Image.fromarray(strip), (size[0], len(strip)))) for strip in strips]
+    return np.asarray(_resample(Image.fromarray(np.concatenate(narrow)), size), dtype=np.float32)
 
 
 def _resample(channel: Image.Image, size: tuple[int, int]) -> Image.Image:
