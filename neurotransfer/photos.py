@@ -4,7 +4,6 @@ Whatever lies under the name, the answer is a picture or an `InputError` of one 
 """
 
 import logging
-import stat
 import sys
 import warnings
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from PIL import ExifTags, Image, ImageChops, ImageFile, TiffImagePlugin, Unident
 
 from neurotransfer.errors import InputError
 from neurotransfer.exif import carried
+from neurotransfer.files import MOST_BYTES, PatientFile, check_file
 from neurotransfer.profiles import ToSrgb, to_srgb
 
 logger = logging.getLogger(__name__)
@@ -28,19 +28,11 @@ MOST_PIXELS = 200_000_000
 _MOST_OF = {"TIFF": 160_000_000, "HEIF": 140_000_000, "AVIF": 140_000_000, "WEBP": 80_000_000, "JPEG2000": 70_000_000}
 """Likewise, of formats whose decoders hold several copies. All stay below 1.5 GB (bench/fuzz.py)."""
 
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF", "GIF", "BMP", "JPEG2000", "PPM")
-"""Formats that are looked for. Others that Pillow knows start other programs, or guess."""
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF", "GIF", "BMP", "JPEG2000")
+"""Formats that are looked for. Others that Pillow knows are no photos, start other programs, or guess."""
 
 _MOST_DEEP = 100_000_000
 """Pixels of a 16-bit colour picture; a larger one is read with 8 bits, which take a third of the memory."""
-
-_KINDS = (
-    (stat.S_ISDIR, "folder"),
-    (stat.S_ISFIFO, "named pipe"),
-    (stat.S_ISSOCK, "socket"),
-    (stat.S_ISCHR, "device"),
-    (stat.S_ISBLK, "device"),
-)
 
 _OTHER_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 _LOW_BYTES = {
@@ -100,10 +92,11 @@ def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
         InputError: there is no such file, or it is none that can be read as a picture.
     """
     try:
-        _check_file(path)
-        with _quiet_pillow(), Image.open(path, formats=_known_formats(path)) as opened:
+        check_file(path, max(MOST_BYTES, 8 * (max_pixels or 0)))
+        with _quiet_pillow(), PatientFile(path) as file, Image.open(file, formats=_known_formats(path, file)) as opened:
             most = _MOST_OF.get(opened.format or "", MOST_PIXELS) if max_pixels is None else max_pixels
             _check_size(path, opened.size, most)
+            file.header_is_read()
             return decode(opened, path)
     except InputError:
         raise
@@ -147,20 +140,6 @@ def _colours(
     return colours, alpha, "RGB" if colours.mode == "RGBA" else colours.mode
 
 
-def _check_file(path: Path) -> None:
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        if path.is_symlink():
-            raise InputError(f"{path} is a link to {path.readlink()}, where there is nothing.") from None
-        raise InputError(f"There is no picture {path}; check the name and the folder.") from None
-    for is_kind, name in _KINDS:
-        if is_kind(mode):  # opening a pipe would wait for ever, a device may do anything
-            raise InputError(f"{path} is a {name}; expected a picture file.")
-    if path.stat().st_size == 0:
-        raise InputError(f"{path} is empty, 0 bytes; expected a picture file. Copy it anew.")
-
-
 def _check_size(path: Path, size: tuple[int, int], most: int) -> None:
     if size[0] * size[1] > most:
         raise InputError(
@@ -174,11 +153,10 @@ def _unreadable(path: Path, reason: str) -> InputError:
     return InputError(f"{path} cannot be read as a picture: {reason[:200].rstrip('.')}.")
 
 
-def _known_formats(path: Path) -> list[str]:
+def _known_formats(path: Path, file: PatientFile) -> list[str]:
     """Return those of `FORMATS` that are installed; a HEIC file says what to install."""
     Image.init()
-    with path.open("rb") as handle:
-        begin = handle.read(12)
+    begin = file.peek(12)[:12]
     if begin[4:8] == b"ftyp" and begin[8:] not in (b"avif", b"avis"):
         try:
             from pillow_heif import register_heif_opener

@@ -68,6 +68,7 @@ FLOORS = (
         "settings",
         "images",
         "photos",
+        "files",
         "profiles",
         "exif",
         "saving",
