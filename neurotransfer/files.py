@@ -18,9 +18,10 @@ _KINDS = (
 )
 
 _READS_OF_A_HEADER = 20_000
-_BYTES_OF_A_HEADER = 50_000_000
+_BYTES_OF_A_HEADER = 20_000_000
 _READS_OF_PIXELS = 2_000_000
-"""Honest files ask for a hundredth. Decoders go through hostile ones byte by byte, for hours."""
+_BYTES_OF_A_PIXEL = 16
+"""Honest files ask for a tenth. Decoders go through hostile ones byte by byte, or gather what they find, for hours."""
 
 
 def check_file(path: Path, most_bytes: int) -> None:
@@ -50,14 +51,14 @@ class PatientFile(io.BufferedReader):
         super().__init__(io.FileIO(path))
         self._path = path
         start = self.peek(12)[:12]
-        # These formats' readers take the whole file at once; it is as large as it is.
-        at_once = start[4:8] == b"ftyp" or start[:4] == b"RIFF"
-        self._bytes = MOST_BYTES if at_once else _BYTES_OF_A_HEADER
+        # HEIC, AVIF and WebP are read whole; a TIFF file's tags may hold all layers of a drawing.
+        whole = start[4:8] == b"ftyp" or start[:4] in (b"RIFF", b"II*\0", b"MM\0*")
+        self._bytes = _BYTES_OF_A_HEADER + (path.stat().st_size if whole else 0)
         self._reads = _READS_OF_A_HEADER
 
-    def header_is_read(self) -> None:
-        """Give the pixels their own, larger share of patience."""
-        self._bytes, self._reads = 100 * MOST_BYTES, _READS_OF_PIXELS
+    def header_is_read(self, pixels: int) -> None:
+        """Give that many pixels their own, larger share of patience."""
+        self._bytes, self._reads = _BYTES_OF_A_HEADER + _BYTES_OF_A_PIXEL * pixels, _READS_OF_PIXELS
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read as files do."""
@@ -65,5 +66,7 @@ class PatientFile(io.BufferedReader):
         self._reads -= 1
         self._bytes -= len(data)
         if min(self._reads, self._bytes) < 0:
-            raise InputError(f"{self._path} cannot be read as a picture: what comes before its pixels has no end.")
+            raise InputError(
+                f"{self._path} cannot be read as a picture: it holds far more besides its pixels than pictures do."
+            )
         return data

@@ -4,6 +4,7 @@ Whatever lies under the name, the answer is a picture or an `InputError` of one 
 """
 
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -96,7 +97,7 @@ def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
         with _quiet_pillow(), PatientFile(path) as file, Image.open(file, formats=_known_formats(path, file)) as opened:
             most = _MOST_OF.get(opened.format or "", MOST_PIXELS) if max_pixels is None else max_pixels
             _check_size(path, opened.size, most)
-            file.header_is_read()
+            file.header_is_read(opened.width * opened.height)
             return decode(opened, path)
     except InputError:
         raise
@@ -116,7 +117,7 @@ def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
 def decode(opened: Image.Image, path: Path | None = None) -> Picture:
     """Return a Pillow picture, or the file that Pillow has opened, as a `Picture`; ``path`` is for 16-bit colour."""
     samples = _samples(opened)  # loading forgets it
-    opened.load()
+    _load(opened)
     profile, exif = opened.info.get("icc_profile"), _exif(opened)
     orientation, kept = _orientation(exif), carried(exif, keep_gps=True)
     colours, alpha, mode = _colours(opened, path, samples)
@@ -182,6 +183,21 @@ def _quiet_pillow() -> Iterator[None]:
             yield
     finally:
         Image.MAX_IMAGE_PIXELS, TiffImagePlugin.READ_LIBTIFF = limit, reader
+
+
+def _load(picture: Image.Image) -> None:
+    """Decode the pixels. libtiff writes its complaints to standard error on its own; what matters is raised, too."""
+    if picture.format != "TIFF":
+        picture.load()
+        return
+    with Path(os.devnull).open("wb") as nothing:
+        kept = os.dup(2)
+        try:
+            os.dup2(nothing.fileno(), 2)
+            picture.load()
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def _way_to_srgb(profile: bytes | None, mode: str, path: Path | None) -> ToSrgb | None:
@@ -273,7 +289,7 @@ def _read_as(path: Path, name: str) -> Image.Image:
             tile._replace(args=(name, *tile.args[1:]) if isinstance(tile.args, tuple) else name)
             for tile in picture.tile
         ]
-        picture.load()
+        _load(picture)
         return picture
 
 
