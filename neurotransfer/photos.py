@@ -171,17 +171,21 @@ def _known_formats(path: Path, file: PatientFile) -> list[str]:
 
 @contextmanager
 def _quiet_pillow() -> Iterator[None]:
-    """Silence Pillow's warnings about damaged files, and its own limit of pixels: ours is told in our words.
+    """Silence Pillow's warnings and log about damaged files, and its own limit of pixels: ours is told in our words.
 
     TIFF is left to libtiff throughout: of plain files with a plane a channel Pillow itself mistakes 16 bits for 8.
     """
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     reader, TiffImagePlugin.READ_LIBTIFF = TiffImagePlugin.READ_LIBTIFF, True
+    log = logging.getLogger("PIL")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
+        log.setLevel(level)
         Image.MAX_IMAGE_PIXELS, TiffImagePlugin.READ_LIBTIFF = limit, reader
 
 
