@@ -202,7 +202,7 @@ def endless(files):
         ),
         "jpeg junk": lambda path: path.write_bytes(jpeg[:2] + bytes(100_000_000)),
         "jpeg fill": lambda path: path.write_bytes(jpeg[:2] + b"\xff" * 50_000_000),
-        "gif endless comment": lambda path: path.write_bytes(gif[:781] + b"\x21\xfe" + (b"\xff" + b"A" * 255) * 100_000),
+        "gif endless comment": lambda path: path.write_bytes(gif[:781] + b"!\xfe" + (b"\xff" + b"A" * 255) * 100_000),
         "gif endless extensions": lambda path: path.write_bytes(gif[:781] + b"\x21\xff\x01A\0" * 3_000_000),
         "jp2 endless boxes": lambda path: path.write_bytes(
             files["jp2"][:12] + struct.pack(">I4s", 8, b"free") * 5_000_000

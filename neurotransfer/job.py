@@ -248,6 +248,9 @@ def _private(job: Job) -> dict[str, Any]:
         "snapshot_every": job.snapshot_every,
         "bits": job.bits,
         "dpi": job.dpi,
+        "alpha": job.alpha,
+        "keep_gps": job.keep_gps,
+        "max_pixels": job.max_pixels,
     }
 
 
