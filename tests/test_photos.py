@@ -380,3 +380,26 @@ def test_a_good_link_is_followed(tmp_path):
     Image.new("RGB", (4, 4), "red").save(tmp_path / "a.png")
     (tmp_path / "link").symlink_to("a.png")
     assert open_picture(tmp_path / "link").size == (4, 4)
+
+
+# --- whole commands
+
+
+def test_a_run_keeps_alpha_and_chosen_exif(command, painting, tmp_path):
+    photo = Image.linear_gradient("L").resize((48, 64)).convert("RGB")
+    photo.putalpha(Image.radial_gradient("L").resize((48, 64)))
+    photo.save(tmp_path / "clear.png", exif=told())
+    run = ("run", "-c", "clear.png", "-s", painting, "--size", "64", "--steps", "1", "-q")
+    assert command(*run, "-o", "kept.png").returncode == 0
+    assert command(*run, "-o", "flat.png", "--alpha", "flatten", "--keep-gps").returncode == 0
+    with Image.open(tmp_path / "kept.png") as kept, Image.open(tmp_path / "flat.png") as flat:
+        assert (kept.mode, kept.size, flat.mode, flat.size) == ("RGBA", (64, 48), "RGB", (64, 48))  # turned
+        turned = Image.radial_gradient("L").resize((48, 64)).transpose(Image.Transpose.ROTATE_270)
+        assert np.abs(np.asarray(kept.getchannel("A"), float) - np.asarray(turned, float)).max() <= 1
+        assert kept.getexif()[Base.Copyright] == flat.getexif()[Base.Copyright] == "(c) somebody"
+        assert not kept.getexif().get_ifd(IFD.GPSInfo)
+        assert flat.getexif().get_ifd(IFD.GPSInfo)[1] == "N"
+        clear = 255.0 - np.asarray(kept.getchannel("A"), float)[..., np.newaxis]
+    # Laid over white, it is what was painted, but where it lets white through, it is at least as light.
+    expected = np.maximum(load_image(tmp_path / "flat.png"), clear)
+    assert np.abs(load_image(tmp_path / "kept.png") - expected).max() <= 2
