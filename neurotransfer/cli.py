@@ -66,6 +66,9 @@ as_json_option = option(
 @option(
     "--bits", type=click.Choice(["8", "16"]), default="8", show_default=True, help="Depth of the result; 16: PNG, TIFF."
 )
+@option("--alpha", type=click.Choice(["keep", "flatten"]), default="keep", show_default=True,
+        help="The photo's transparency: put back into the result, or laid over white.")  # fmt: skip
+@option("--keep-gps", is_flag=True, help="Carry the place over from the photo's EXIF, too.")
 @max_memory_option
 @objective_options
 @run_options
@@ -83,7 +86,10 @@ def run(
     paper: str | None,
     dpi: float | None,
     bits: str,
+    alpha: str,
+    keep_gps: bool,
     max_memory: float | None,
+    max_pixels: int | None,
     preset: str,
     weights: str | None,
     quiet: bool,
@@ -113,7 +119,10 @@ def run(
         paper=paper,
         dpi=dpi,
         bits=int(bits),
+        alpha=alpha,
+        keep_gps=keep_gps,
         max_memory=max_memory,
+        max_pixels=max_pixels,
         time_budget=time_budget,
     )
     prepared = prepare(job)
@@ -167,7 +176,7 @@ def _paint(prepared: "Prepared", begun: float, *, quiet: bool, as_json: bool) ->
     if as_json:
         click.echo(json.dumps({"picture": str(result.picture), **result.report}))
     elif not quiet:
-        click.echo(f"Painted in {time.monotonic() - begun:.0f} s: {result.picture}")
+        click.echo(f"Painted in {time.monotonic() - begun:.0f} s: {one_line(str(result.picture))}")
 
 
 @cli.command(epilog=EPILOG)
@@ -182,6 +191,7 @@ def evaluate(
     images: tuple[Path, ...],
     preset: str,
     weights: str | None,
+    max_pixels: int | None,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -196,12 +206,14 @@ def evaluate(
 
     rows = [
         {"file": str(path), **losses._asdict(), "total": losses.total}
-        for path, losses in measure(images, content, style, settings, weights, side)
+        for path, losses in measure(images, content, style, settings, weights, side, max_pixels)
     ]
     if as_json:
         inputs = {"content": content.name, "style": style.name}
         click.echo(json.dumps({**inputs, "settings": settings.as_json(), "images": rows}))
         return
+    for row in rows:
+        row["file"] = one_line(str(row["file"]))
     width = max(len(str(row["file"])) for row in rows)
     click.echo(f"{'picture':{width}}  {'content':>10}  {'style':>10}  {'tv':>10}  {'total':>10}")
     for row in rows:
@@ -229,6 +241,11 @@ def info(choice: str | None, as_json: bool) -> None:
         click.echo(f"{name:7} {value}")
 
 
+def one_line(message: str) -> str:
+    r"""Return a message on one line that any terminal can show: names of files may hold line ends, and worse."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in message)
+
+
 def _log_to_stderr(*, quiet: bool, verbose: bool) -> None:
     level = logging.ERROR if quiet else logging.DEBUG if verbose else logging.INFO
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
@@ -245,10 +262,10 @@ def main() -> None:
         error.show()
         code = error.exit_code
     except click.ClickException as error:
-        click.echo(f"Error: {error.format_message()}", err=True)
+        click.echo(f"Error: {one_line(error.format_message())}", err=True)
         code = error.exit_code
     except NeurotransferError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {one_line(str(error))}", err=True)
         code = error.exit_code
     except OSError as error:  # files are handled where they are written: this is standard output
         click.echo(f"Error: the output cannot be written: {error.strerror or error}.", err=True)

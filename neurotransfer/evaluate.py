@@ -5,10 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image
-
 from neurotransfer.errors import InputError, NotFiniteError
 from neurotransfer.images import fit, open_picture, pixels
+from neurotransfer.photos import Picture
 from neurotransfer.settings import Settings
 from neurotransfer.sizes import needed_layers, plan_style_size
 from neurotransfer.weights import load_weights
@@ -24,16 +23,18 @@ def evaluate(
     settings: Settings,
     weights: str | Path | None = None,
     long_side: int | None = None,
+    max_pixels: int | None = None,
 ) -> Iterator[tuple[Path, "Losses"]]:
     """Yield each picture's path and losses, measured at the picture's own size or at the given long side.
 
-    The photo is resampled to the picture's size, the painting to ``style_scale`` times its long side.
+    The photo is resampled to the picture's size, the painting to ``style_scale`` times its long side. A file may have
+    ``max_pixels``; None: 200 million.
 
     Raises:
         InputError: a file cannot be used, or a picture's shape is not the photo's. Raised before any work.
     """
-    photo, painting = open_picture(content), open_picture(style)
-    opened = [(path, open_picture(path)) for path in pictures]
+    photo, painting = (open_picture(path, max_pixels) for path in (content, style))
+    opened = [(path, open_picture(path, max_pixels)) for path in pictures]
     for path, picture in opened:
         _check_aspect(path, picture, photo)
     loaded = load_weights(weights, needed_layers(settings))
@@ -55,7 +56,7 @@ def evaluate(
         yield path, losses
 
 
-def _check_aspect(path: Path, picture: Image.Image, photo: Image.Image) -> None:
+def _check_aspect(path: Path, picture: Picture, photo: Picture) -> None:
     width, height = picture.size
     expected = fit(photo.size, max(width, height))
     if max(abs(width - expected[0]), abs(height - expected[1])) > max(2, 0.01 * max(width, height)):

@@ -7,18 +7,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image
-
 from neurotransfer.checkpoint import Checkpoint
 from neurotransfer.errors import InputError, NeurotransferError, NotFiniteError, RunInterruptedError
+from neurotransfer.exif import carried
 from neurotransfer.images import open_picture
 from neurotransfer.interrupts import Stop, stop_signals
 from neurotransfer.memory import MemoryPlan, allowance, plan_memory
 from neurotransfer.outputs import OutputPlan, plan_output, release, run_name
 from neurotransfer.paper import PAPERS, long_side_on
+from neurotransfer.photos import Picture
 from neurotransfer.precision import choose_precision
 from neurotransfer.record import Recorder, file_facts
 from neurotransfer.samples import PAINTING, PHOTO
+from neurotransfer.saving import ALPHAS
 from neurotransfer.settings import DEFAULT, INITS, Settings
 from neurotransfer.sizes import LARGEST_SINGLE, needed_layers, plan_size, plan_style_size
 from neurotransfer.weights import Weights, load_weights
@@ -54,6 +55,12 @@ class Job:
     """Depth of the final picture: 8, or 16 for PNG and TIFF."""
     max_memory: float | None = None
     """Bytes that the process may hold; None: a safe share of what is free when the job is prepared."""
+    alpha: str = "keep"
+    """What becomes of the photo's transparency: ``keep`` puts it back into the result, ``flatten`` lays it on white."""
+    keep_gps: bool = False
+    """Whether the place in the photo's EXIF goes into the result, as date, copyright, artist and camera do."""
+    max_pixels: int | None = None
+    """The most that a picture file may have; None: 200 million."""
     time_budget: float | None = None
     """Seconds from the job's preparation to its finished picture; updates are left out to keep them."""
 
@@ -71,8 +78,8 @@ class Prepared:
     """A job whose inputs are open and checked and whose place on disk is claimed."""
 
     job: Job
-    photo: Image.Image
-    painting: Image.Image
+    photo: Picture
+    painting: Picture
     weights: Weights
     plan: OutputPlan
     max_memory: float
@@ -112,12 +119,19 @@ def prepare(job: Job, claimed: OutputPlan | None = None, earlier: Earlier | None
     begun = time.monotonic()
     if job.time_budget is not None and not 0 < job.time_budget < float("inf"):
         raise InputError(f"--time-budget must be a time above 0, like 90s or 10m; found {job.time_budget:g} s.")
-    photo, painting = open_picture(job.content), open_picture(job.style)
+    if job.alpha not in ALPHAS:
+        raise InputError(f"--alpha must be one of {', '.join(ALPHAS)}; found {job.alpha!r}.")
+    photo, painting = (open_picture(path, job.max_pixels) for path in (job.content, job.style))
+    photo = replace(
+        photo,
+        alpha=photo.alpha if job.alpha == "keep" else None,
+        exif=carried(photo.exif, keep_gps=job.keep_gps),
+    )
     start = None if job.settings.init in INITS else Path(job.settings.init)
     if start is not None:
         if not start.exists():
             raise InputError(f"--init must be {', '.join(INITS)} or a picture file; there is no file {str(start)!r}.")
-        open_picture(start)
+        open_picture(start, job.max_pixels)
     job = _sized_for_paper(job, photo)
     width, height = _announced_size(photo, painting, job.settings)
     precision = choose_precision(job.settings.precision)
@@ -145,7 +159,7 @@ def prepare(job: Job, claimed: OutputPlan | None = None, earlier: Earlier | None
     return Prepared(job, photo, painting, weights, plan, max_memory, begun, facts, earlier)
 
 
-def _sized_for_paper(job: Job, photo: Image.Image) -> Job:
+def _sized_for_paper(job: Job, photo: Picture) -> Job:
     if job.dpi is not None and not LOWEST_DPI <= job.dpi <= HIGHEST_DPI:
         raise InputError(f"--dpi must be from {LOWEST_DPI} to {HIGHEST_DPI} pixels per inch; found {job.dpi:g}.")
     if job.paper is None:
@@ -157,7 +171,7 @@ def _sized_for_paper(job: Job, photo: Image.Image) -> Job:
     return replace(job, dpi=dpi, settings=replace(job.settings, size=side, enlarge=True))
 
 
-def _announced_size(photo: Image.Image, painting: Image.Image, settings: Settings) -> tuple[int, int]:
+def _announced_size(photo: Picture, painting: Picture, settings: Settings) -> tuple[int, int]:
     width, height = plan_size(photo.size, settings)
     asked = settings.size
     if isinstance(asked, int) and asked > max(width, height):
@@ -205,6 +219,7 @@ def run_job(prepared: Prepared, on_step: Callable[["Step"], None] | None = None)
                 _private(job),
                 bits=job.bits,
                 dpi=job.dpi,
+                photo=prepared.photo,
                 save_every=job.save_every,
                 earlier=prepared.earlier.record if prepared.earlier else None,
             )
@@ -233,6 +248,9 @@ def _private(job: Job) -> dict[str, Any]:
         "snapshot_every": job.snapshot_every,
         "bits": job.bits,
         "dpi": job.dpi,
+        "alpha": job.alpha,
+        "keep_gps": job.keep_gps,
+        "max_pixels": job.max_pixels,
     }
 
 

@@ -137,6 +137,8 @@ objective_options = _stack(
     _setting("--style-scale", type=float, help="Size of the painting relative to the result: larger, larger strokes."),
     _setting("--pooling", help="Pooling of the network."),
     _setting("--padding", help="What the network sees beyond the frame."),
+    option("--max-pixels", type=click.IntRange(min=1), show_default="200 million",
+           help="Pixels that a picture file may have."),
     option("--weights", metavar="builtin|PATH", default=None, show_default="found, else built in",
            help="VGG-19 weights: the built-in ones, or the official .mat file."),
 )  # fmt: skip

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurotransfer.errors import NeurotransferError
+from neurotransfer.images import opacity
 from neurotransfer.outputs import OutputPlan, free_name
+from neurotransfer.photos import Picture
 from neurotransfer.saving import atomic_file, save_image
 from neurotransfer.state import save_state
 
@@ -31,9 +33,10 @@ class Recorder:
     """Writes the files of one run as its steps arrive; every file is whole or absent.
 
     ``facts`` are the settings and inputs as plain values: they stand in ``run.json`` and in the PNG text chunk. Depth
-    and resolution tag are those of `save_image`; snapshots have 8 bits. ``private`` are facts for the state file
-    alone, which is written every ``save_every`` seconds; ``earlier`` is the record of a part already done. A snapshot
-    or state that cannot be written is reported once and does not end the run.
+    and resolution tag are those of `save_image`; the final picture gets alpha and EXIF of the ``photo``, snapshots are
+    opaque and have 8 bits. ``private`` are facts for the state file alone, which is written every ``save_every``
+    seconds; ``earlier`` is the record of a part already done. A snapshot or state that cannot be written is reported
+    once and does not end the run.
     """
 
     def __init__(
@@ -44,12 +47,13 @@ class Recorder:
         *,
         bits: int = 8,
         dpi: float | None = None,
+        photo: Picture | None = None,
         save_every: float = 30.0,
         earlier: Mapping[str, Any] | None = None,
     ) -> None:
         self._plan = plan
         self._facts, self._private = dict(facts), dict(private)
-        self._bits, self._dpi = bits, dpi
+        self._bits, self._dpi, self._photo = bits, dpi, photo
         self._save_every = save_every
         self._steps: list[dict[str, float]] = []
         self._begun = self._saved = time.monotonic()
@@ -116,7 +120,7 @@ class Recorder:
         wanted = self._plan.final_path()
         for place in (wanted, *_next_best(wanted)):
             try:
-                self._save(place, step, bits=self._bits)
+                self._save(place, step, bits=self._bits, **self._of_the_photo(step))
             except NeurotransferError as error:
                 trouble = trouble or error
             else:
@@ -128,11 +132,17 @@ class Recorder:
             self._plan.snapshots.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise NeurotransferError(f"{self._plan.snapshots} cannot be made: {error.strerror or error}.") from error
-        self._save(self._plan.snapshots / f"{step.index}.png", step, bits=8)
+        self._save(self._plan.snapshots / f"{step.index}.png", step)
 
-    def _save(self, path: Path, step: "Step", bits: int) -> None:
+    def _save(self, path: Path, step: "Step", **options: Any) -> None:
         text = json.dumps({**self._facts, "step": step.index})
-        save_image(path, step.image, {"neurotransfer": text}, bits=bits, dpi=self._dpi)
+        save_image(path, step.image, {"neurotransfer": text}, dpi=self._dpi, **options)
+
+    def _of_the_photo(self, step: "Step") -> dict[str, Any]:
+        if self._photo is None:
+            return {}
+        height, width = step.image.shape[:2]  # of an interrupted run, not always the result's
+        return {"alpha": opacity(self._photo, (width, height)), "exif": self._photo.exif}
 
     def _save_log(self, status: str) -> None:
         if self._plan.log is not None:

@@ -51,6 +51,9 @@ def _prepare(
         save_every=save_every,
         dpi=private["dpi"],
         bits=private["bits"],
+        alpha=private["alpha"],
+        keep_gps=private["keep_gps"],
+        max_pixels=private["max_pixels"],
         max_memory=max_memory,
     )
     assert lock is not None, "a folder with a state exists"

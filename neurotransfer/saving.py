@@ -1,11 +1,12 @@
 """Arrays -> picture files, whole or not at all. The formats, depths and resolution tags of results."""
 
 import os
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import png
@@ -14,7 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from neurotransfer.errors import InputError, NeurotransferError
-from neurotransfer.images import Array, to_uint8
+from neurotransfer.exif import texts
+from neurotransfer.images import Array, off_white, to_uint8, to_uint16
+from neurotransfer.profiles import srgb_profile
 
 SAVE_OPTIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
     {
@@ -22,8 +25,8 @@ SAVE_OPTIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
         ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
         ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
         ".webp": ("WEBP", {"quality": 95}),
-        ".tif": ("TIFF", {"compression": "tiff_deflate"}),
-        ".tiff": ("TIFF", {"compression": "tiff_deflate"}),
+        ".tif": ("TIFF", {}),
+        ".tiff": ("TIFF", {}),
     }
 )
 """Extension of a result -> Pillow's format and options."""
@@ -32,7 +35,12 @@ DEPTHS = (8, 16)
 DEEP_EXTENSIONS = (".png", ".tif", ".tiff")
 """Extensions of the formats that hold 16 bits a channel."""
 
+ALPHAS = ("keep", "flatten")
+_CLEAR_FORMATS = ("PNG", "WEBP", "TIFF")
+"""Pillow's formats that hold an alpha channel."""
+
 _INCH = 0.0254  # metres
+_EXIF_HEADER = b"Exif\0\0"  # belongs to JPEG
 
 
 def check_extension(path: Path, bits: int = 8) -> None:
@@ -53,8 +61,10 @@ def save_image(
     *,
     bits: int = 8,
     dpi: float | None = None,
+    alpha: Array | None = None,
+    exif: Image.Exif | None = None,
 ) -> None:
-    """Save an RGB array (height, width, 3) in 0..255: rounded, clipped, whole or not at all.
+    """Save an sRGB array (height, width, 3) in 0..255: rounded, clipped, with its profile, whole or not at all.
 
     The picture is written to a temporary file in the same folder and renamed, so that ``path`` never holds half a
     picture. An existing file is replaced.
@@ -65,6 +75,9 @@ def save_image(
         text: goes into an 8-bit PNG as text chunks; other formats leave it out.
         bits: 8, or 16 for PNG and TIFF, where 255 becomes 65535.
         dpi: resolution noted in the file, in pixels per inch; WebP has no place for it.
+        alpha: opacity (height, width) in 0..1, for PNG, WebP and TIFF. ``image`` is what is seen over white, and
+            is what is saved in a JPEG.
+        exif: goes into the file; into a TIFF its texts only, no place.
 
     Raises:
         InputError: the extension is unknown, or the format does not hold 16 bits.
@@ -73,25 +86,29 @@ def save_image(
     path = Path(path)
     check_extension(path, bits)
     with atomic_file(path) as temporary:
-        if bits == 8:
-            _save_8_bits(temporary, path.suffix.lower(), image, text, dpi)
-        elif path.suffix.lower() == ".png":
-            _save_deep_png(temporary, image, dpi)
+        kind, options = SAVE_OPTIONS[path.suffix.lower()]
+        if alpha is not None and kind in _CLEAR_FORMATS:
+            image = np.dstack([off_white(image, alpha), alpha * np.float32(255.0)])
+        if kind == "TIFF":
+            _save_tiff(temporary, to_uint8(image) if bits == 8 else to_uint16(image), dpi, exif)
+        elif bits == 16:
+            _save_deep_png(temporary, image, dpi, exif)
         else:
-            tifffile.imwrite(
-                temporary,
-                _to_uint16(image),
-                photometric="rgb",
-                compression="zlib",
-                metadata=None,
-                resolution=(dpi, dpi) if dpi else None,
-                resolutionunit="INCH" if dpi else None,
-            )
+            _save_8_bits(temporary, kind, options, image, text, dpi, exif)
 
 
-def _save_8_bits(path: Path, extension: str, image: Array, text: Mapping[str, str] | None, dpi: float | None) -> None:
-    kind, options = SAVE_OPTIONS[extension]
-    options = dict(options) | ({"dpi": (dpi, dpi)} if dpi else {})
+def _save_8_bits(
+    path: Path,
+    kind: str,
+    options: Mapping[str, Any],
+    image: Array,
+    text: Mapping[str, str] | None,
+    dpi: float | None,
+    exif: Image.Exif | None,
+) -> None:
+    options = {**options, "icc_profile": srgb_profile()} | ({"dpi": (dpi, dpi)} if dpi else {})
+    if exif:
+        options["exif"] = exif.tobytes()
     if kind == "PNG" and text:
         chunks = PngImagePlugin.PngInfo()
         for key, value in text.items():
@@ -100,20 +117,45 @@ def _save_8_bits(path: Path, extension: str, image: Array, text: Mapping[str, st
     Image.fromarray(to_uint8(image)).save(path, format=kind, **options)
 
 
-def _save_deep_png(path: Path, image: Array, dpi: float | None) -> None:
-    height, width = image.shape[:2]
+class _PngWriter(png.Writer):  # type: ignore[misc]
+    """A writer of PNG that knows two more chunks."""
+
+    exif = b""
+
+    def write_preamble(self, outfile: BinaryIO) -> None:
+        """Write what comes before the pixels."""
+        super().write_preamble(outfile)
+        png.write_chunk(outfile, b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile()))
+        if self.exif:
+            png.write_chunk(outfile, b"eXIf", self.exif)
+
+
+def _save_deep_png(path: Path, image: Array, dpi: float | None, exif: Image.Exif | None) -> None:
+    height, width, channels = image.shape
     density = round(dpi / _INCH) if dpi else None
-    writer = png.Writer(
-        width, height, greyscale=False, bitdepth=16,
+    writer = _PngWriter(
+        width, height, greyscale=False, alpha=channels == 4, bitdepth=16,
         x_pixels_per_unit=density, y_pixels_per_unit=density, unit_is_meter=bool(density),
     )  # fmt: skip
+    writer.exif = exif.tobytes().removeprefix(_EXIF_HEADER) if exif else b""
     with path.open("wb") as handle:
-        writer.write(handle, (_to_uint16(row).ravel() for row in image))
+        writer.write(handle, (to_uint16(row).ravel() for row in image))
 
 
-def _to_uint16(image: Array) -> NDArray[np.uint16]:
-    rounded: NDArray[np.uint16] = np.clip(np.rint(image * 257.0), 0, 65535).astype(np.uint16)
-    return rounded
+def _save_tiff(path: Path, image: NDArray[Any], dpi: float | None, exif: Image.Exif | None) -> None:
+    tifffile.imwrite(
+        path,
+        image,
+        software=False,
+        photometric="rgb",
+        extrasamples=["unassalpha"] if image.shape[2] == 4 else None,
+        compression="zlib",
+        metadata=None,
+        resolution=(dpi, dpi) if dpi else None,
+        resolutionunit="INCH" if dpi else None,
+        iccprofile=srgb_profile(),
+        extratags=[(tag, "s", 0, text.encode(), True) for tag, text in (texts(exif).items() if exif else ())],
+    )
 
 
 @contextmanager

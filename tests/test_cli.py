@@ -31,7 +31,7 @@ BAD_RUNS = {
     "folder for a photo": (("-c", "folder"), "folder is a folder; expected a picture file."),
     "text for a photo": (
         ("-c", "text.png"),
-        "text.png is not a picture of a known format; expected JPEG, PNG, WebP or TIFF.",
+        "text.png is not a picture of a known format; expected JPEG, PNG, WebP, TIFF, HEIC or AVIF.",
     ),
     "truncated photo": (
         ("-c", "half.jpg"),

@@ -113,7 +113,7 @@ def test_sixteen_bits_keep_what_eight_lose(tmp_path):
     assert np.array_equal(np.vstack(list(rows)).reshape(10, 10, 3), expected)
     assert np.array_equal(tifffile.imread(tmp_path / "deep.tif"), expected)
     assert len(np.unique(expected)) > 200
-    assert len(np.unique(load_image(tmp_path / "deep.png"))) == 2
+    assert len(np.unique(load_image(tmp_path / "deep.png"))) > 200
     with pytest.raises(InputError, match=r"cannot hold --bits 16; use \.png, \.tif, \.tiff\."):
         save_image(tmp_path / "deep.jpg", ramp, bits=16)
 
@@ -171,7 +171,7 @@ def test_fit_keeps_the_aspect():
 def test_pixels_resamples_without_aliasing():
     stripes = np.zeros((64, 64, 3), dtype=np.uint8)
     stripes[:, ::2] = 255
-    small = pixels(Image.fromarray(stripes), (16, 16))
+    small = pixels(open_picture(stripes), (16, 16))
     assert np.abs(small - 127.5).max() < 30
 
 

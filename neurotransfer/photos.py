@@ -1,0 +1,331 @@
+"""Picture files of any kind, honest or hostile -> `Picture`, decoded but otherwise as the file has it.
+
+Whatever lies under the name, the answer is a picture or an `InputError` of one sentence.
+"""
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageChops, ImageFile, TiffImagePlugin, UnidentifiedImageError
+
+from neurotransfer.errors import InputError
+from neurotransfer.exif import carried
+from neurotransfer.files import MOST_BYTES, PatientFile, check_file
+from neurotransfer.profiles import ToSrgb, to_srgb
+
+logger = logging.getLogger(__name__)
+
+MOST_PIXELS = 200_000_000
+"""Pixels of a picture file, unless more are allowed: the largest telephones' photos."""
+
+_MOST_OF = {"TIFF": 160_000_000, "HEIF": 140_000_000, "AVIF": 140_000_000, "WEBP": 80_000_000, "JPEG2000": 70_000_000}
+"""Likewise, of formats whose decoders hold several copies. All stay below 1.5 GB (bench/fuzz.py)."""
+
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF", "GIF", "BMP", "JPEG2000")
+"""Formats that are looked for. Others that Pillow knows are no photos, start other programs, or guess."""
+
+_MOST_DEEP = 100_000_000
+"""Pixels of a 16-bit colour picture; a larger one is read with 8 bits, which take a third of the memory."""
+
+_OTHER_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+_LOW_BYTES = {
+    f"{bands};16{order}": f"{bands};16{other}"
+    for bands in ("RGB", "RGBA", "RGBX")
+    for order, other in _OTHER_ORDER.items()
+}
+"""Pillow's name for the samples in a file -> the name under which it reads their low bytes.
+
+Pillow takes the high byte of each 16-bit colour sample. Told that the bytes stand in the other order, it takes the low.
+"""
+_GREY_AND_ALPHA = "LA;16B"
+"""Pillow's name for the samples of 16-bit grey and alpha, in PNG files."""
+_DEEP_GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
+
+_WHITE = 65535.0
+
+_STRIP = 256
+"""Rows that are worked on at once, where a whole large picture would take memory."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A decoded picture file. `neurotransfer.images.pixels` makes an upright sRGB array of it, of any size.
+
+    Turning it and converting its colours wait until it is small: large photos fit into the memory once, not twice.
+    """
+
+    colours: Image.Image | NDArray[np.uint16] = field(repr=False)
+    """Laid over white. 8 bits: mode L, RGB, CMYK, LAB, or RGBA whose fourth channel means nothing.
+    16 bits: (height, width, 1 or 3), white is 65535."""
+    alpha: Image.Image | None = field(default=None, repr=False)
+    """Mode L, 255 is opaque; None: opaque throughout."""
+    orientation: int = 1
+    """EXIF's number, 1 to 8, of how the pixels lie."""
+    profile: ToSrgb | None = None
+    """How the colours become sRGB; None: they are."""
+    exif: Image.Exif = field(default_factory=Image.Exif, repr=False)
+    """What results may carry of the file's: see `neurotransfer.exif`."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the upright picture."""
+        if isinstance(self.colours, Image.Image):
+            width, height = self.colours.size
+        else:
+            height, width = self.colours.shape[:2]
+        return (height, width) if self.orientation >= 5 else (width, height)
+
+
+def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
+    """Decode a picture file: the first frame or page, at most ``max_pixels`` large.
+
+    None stands for `MOST_PIXELS`, or less for formats that take more memory.
+
+    Raises:
+        InputError: there is no such file, or it is none that can be read as a picture.
+    """
+    try:
+        check_file(path, max(MOST_BYTES, 8 * (max_pixels or 0)))
+        with _quiet_pillow(), PatientFile(path) as file, Image.open(file, formats=_known_formats(path, file)) as opened:
+            most = _MOST_OF.get(opened.format or "", MOST_PIXELS) if max_pixels is None else max_pixels
+            _check_size(path, opened.size, most)
+            file.header_is_read(opened.width * opened.height)
+            return decode(opened, path)
+    except InputError:
+        raise
+    except UnidentifiedImageError:
+        raise InputError(
+            f"{path} is not a picture of a known format; expected JPEG, PNG, WebP, TIFF, HEIC or AVIF."
+        ) from None
+    except MemoryError:
+        raise InputError(f"{path} does not fit into the memory; save it smaller.") from None
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from None
+    except Exception as error:  # strangers' bytes: decoders raise what they happen to meet
+        logger.debug("%s: %r", path, error)
+        raise _unreadable(path, str(error)) from None
+
+
+def decode(opened: Image.Image, path: Path | None = None) -> Picture:
+    """Return a Pillow picture, or the file that Pillow has opened, as a `Picture`; ``path`` is for 16-bit colour."""
+    samples = _samples(opened)  # loading forgets it
+    _load(opened)
+    profile, exif = opened.info.get("icc_profile"), _exif(opened)
+    orientation, kept = _orientation(exif), carried(exif, keep_gps=True)
+    colours, alpha, mode = _colours(opened, path, samples)
+    if alpha is not None and alpha.getextrema() == (255, 255):
+        alpha = None
+    return Picture(colours, alpha, orientation, _way_to_srgb(profile, mode, path), kept)
+
+
+def _colours(
+    picture: Image.Image, path: Path | None, samples: str | None
+) -> tuple[Image.Image | NDArray[np.uint16], Image.Image | None, str]:
+    """Return a loaded picture's colours, laid over white, its alpha, and the mode that its profile should be for."""
+    if picture.mode in _DEEP_GREY:
+        return _deep_grey(picture), None, "L"
+    small = picture.width * picture.height <= _MOST_DEEP
+    if path is not None and small and samples == _GREY_AND_ALPHA:
+        return *_deep_grey_and_alpha(path), "L"
+    if path is not None and small and samples in _LOW_BYTES:
+        return *_deep_colour(picture, path, _LOW_BYTES[samples]), "RGB"
+    colours, alpha = _eight_bits(picture)
+    return colours, alpha, "RGB" if colours.mode == "RGBA" else colours.mode
+
+
+def _check_size(path: Path, size: tuple[int, int], most: int) -> None:
+    if size[0] * size[1] > most:
+        raise InputError(
+            f"{path} says that it is {size[0]}x{size[1]} pixels, more than {most / 1e6:g} million; "
+            "if that is true, allow it with --max-pixels."
+        )
+
+
+def _unreadable(path: Path, reason: str) -> InputError:
+    reason = (reason.strip().splitlines() or ["it is damaged"])[0]
+    return InputError(f"{path} cannot be read as a picture: {reason[:200].rstrip('.')}.")
+
+
+def _known_formats(path: Path, file: PatientFile) -> list[str]:
+    """Return those of `FORMATS` that are installed; a HEIC file says what to install."""
+    Image.init()
+    begin = file.peek(12)[:12]
+    if begin[4:8] == b"ftyp" and begin[8:] not in (b"avif", b"avis"):
+        try:
+            from pillow_heif import register_heif_opener
+        except ImportError:
+            raise InputError(
+                f'{path} is a HEIC picture, which needs a plug-in: pip install "neurotransfer[heif]".'
+            ) from None
+        register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
+@contextmanager
+def _quiet_pillow() -> Iterator[None]:
+    """Silence Pillow's warnings and log about damaged files, and its own limit of pixels: ours is told in our words.
+
+    TIFF is left to libtiff throughout: of plain files with a plane a channel Pillow itself mistakes 16 bits for 8.
+    """
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    reader, TiffImagePlugin.READ_LIBTIFF = TiffImagePlugin.READ_LIBTIFF, True
+    log = logging.getLogger("PIL")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
+        Image.MAX_IMAGE_PIXELS, TiffImagePlugin.READ_LIBTIFF = limit, reader
+
+
+def _load(picture: Image.Image) -> None:
+    """Decode the pixels. libtiff writes its complaints to standard error on its own; what matters is raised, too."""
+    if picture.format != "TIFF":
+        picture.load()
+        return
+    with Path(os.devnull).open("wb") as nothing:
+        kept = os.dup(2)
+        try:
+            os.dup2(nothing.fileno(), 2)
+            picture.load()
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def _way_to_srgb(profile: bytes | None, mode: str, path: Path | None) -> ToSrgb | None:
+    try:
+        return to_srgb(profile, mode)
+    except ValueError as error:
+        logger.warning("The colour profile of %s cannot be used (%s): its colours are taken for sRGB.", path, error)
+        return None
+
+
+def _exif(picture: Image.Image) -> Image.Exif | None:
+    try:
+        return picture.getexif()
+    except Exception:  # strangers' bytes, as above; a picture without its EXIF is still a picture
+        return None
+
+
+def _orientation(exif: Image.Exif | None) -> int:
+    try:
+        found = exif.get(ExifTags.Base.Orientation, 1) if exif else 1
+    except Exception:  # likewise
+        return 1
+    return found if found in range(1, 9) else 1
+
+
+def _eight_bits(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """Return a loaded picture's colours, laid over white, and its alpha."""
+    if picture.mode == "RGB" and isinstance(key := picture.info.get("transparency"), tuple):
+        alpha = _differs_from(picture, key)
+        picture.paste((255, 255, 255), mask=ImageChops.invert(alpha))
+        return picture, alpha
+    if picture.has_transparency_data:
+        grey = picture.mode in ("1", "L", "LA", "La")
+        if picture.mode not in ("LA", "RGBA"):
+            picture = picture.convert("LA" if grey else "RGBA")
+        alpha = picture.getchannel("A")
+        colours = picture.getchannel("L") if grey else picture
+        # In place, and the alpha of RGBA stays as a void channel: a copy without it would double the memory.
+        colours.paste(255 if grey else (255,) * 4, mask=ImageChops.invert(alpha))
+        return colours, alpha
+    if picture.mode == "1":
+        return picture.convert("L"), None
+    if picture.mode in ("L", "RGB", "CMYK", "LAB"):
+        return picture.copy() if picture.readonly else picture, None
+    return picture.convert("RGB"), None
+
+
+def _differs_from(picture: Image.Image, key: tuple[int, ...]) -> Image.Image:
+    """Return the alpha of a picture in which one colour means transparent; Pillow's own way takes a copy of it."""
+    alpha = Image.new("L", picture.size)
+    for band, value in zip("RGB", key, strict=True):
+        differs = [0 if level == value else 255 for level in range(256)]
+        alpha = ImageChops.lighter(alpha, picture.getchannel(band).point(differs))
+    return alpha
+
+
+def _samples(picture: Image.Image) -> str | None:
+    """Return Pillow's name for the samples of a file that it has opened but not loaded, if they have one name."""
+    tiles = getattr(picture, "tile", ())
+    names = {str(tile.args[0] if isinstance(tile.args, tuple) else tile.args) for tile in tiles}
+    return names.pop() if len(names) == 1 else None
+
+
+def _deep_colour(high: Image.Image, path: Path, low_name: str) -> tuple[NDArray[np.uint16], Image.Image | None]:
+    """Join what Pillow has loaded of 16-bit colours with the low bytes, read under ``low_name``."""
+    alpha = high.getchannel("A") if high.mode == "RGBA" else None
+    colours = np.asarray(high)[..., :3].astype(np.uint16)
+    colours <<= 8
+    high.close()  # frees its memory
+    low = _read_as(path, low_name)
+    for channel in range(3):
+        colours[..., channel] |= np.asarray(low.getchannel(channel))
+    return (colours if alpha is None else _over_white(colours, alpha)), alpha
+
+
+def _deep_grey_and_alpha(path: Path) -> tuple[NDArray[np.uint16], Image.Image]:
+    high, low, alpha, _ = _read_as(path, "RGBA").split()  # that is, the four bytes of a pixel
+    grey = np.asarray(high).astype(np.uint16)
+    grey <<= 8
+    grey |= np.asarray(low)
+    return _over_white(grey[..., np.newaxis], alpha), alpha
+
+
+def _read_as(path: Path, name: str) -> Image.Image:
+    """Read a file under another of Pillow's names for its samples."""
+    with Image.open(path, formats=("PNG", "TIFF")) as picture:
+        assert isinstance(picture, ImageFile.ImageFile)
+        picture.tile = [
+            tile._replace(args=(name, *tile.args[1:]) if isinstance(tile.args, tuple) else name)
+            for tile in picture.tile
+        ]
+        _load(picture)
+        return picture
+
+
+def _over_white(colours: NDArray[np.uint16], alpha: Image.Image) -> NDArray[np.uint16]:
+    """Lay 16-bit colours over white, in place."""
+    opacity = np.asarray(alpha)
+    for top in range(0, len(colours), _STRIP):
+        strip = colours[top : top + _STRIP]
+        share = opacity[top : top + _STRIP, :, np.newaxis].astype(np.float32) / 255.0
+        strip[:] = np.rint(_WHITE - (_WHITE - strip) * share)
+    return colours
+
+
+def _deep_grey(picture: Image.Image) -> NDArray[np.uint16]:
+    """Return a picture in one of Pillow's deep grey modes, (height, width, 1), white being 65535."""
+    width, height = picture.size
+    picture.load()
+    factor = _white_factor(picture)
+    grey = np.empty((height, width, 1), dtype=np.uint16)
+    for top in range(0, height, _STRIP):
+        strip = picture.crop((0, top, width, min(top + _STRIP, height)))
+        values = np.nan_to_num(np.asarray(strip, dtype=np.float32))
+        grey[top : top + _STRIP, :, 0] = np.clip(np.rint(values * factor), 0, _WHITE)
+    return grey
+
+
+def _white_factor(picture: Image.Image) -> float:
+    """Return the factor that takes white to 65535. Only 16-bit modes say what it is; else the largest value tells."""
+    if picture.mode not in ("I", "F"):
+        return 1.0
+    _, largest = picture.getextrema()
+    assert not isinstance(largest, tuple)  # there is one channel
+    if picture.mode == "F" and largest <= 1.0:
+        return _WHITE
+    return 257.0 if largest <= 255.0 else 1.0
