@@ -177,7 +177,7 @@ def test_run_into_a_folder(command, photo, painting, tmp_path):
     done = command("run", "-c", photo, "-s", painting, *QUICK)
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "output" / "photo-painting"
-    assert files(folder) == ["0.png", "2.png", "4.png", "final.png", "run.json"]
+    assert files(folder) == ["0.png", "2.png", "4.png", "final.png", "run.json", "state.npz"]
     assert done.stdout.splitlines()[-1].endswith("s: output/photo-painting/final.png")
     assert [line.split()[:2] for line in done.stderr.splitlines()] == [["step", "0/4"], ["step", "4/4"]]
     text = (folder / "run.json").read_text()
@@ -213,7 +213,7 @@ def test_run_into_a_file_leaves_that_file_and_nothing_else(command, photo, paint
 def test_a_folder_without_snapshots_still_has_its_picture(command, photo, painting, tmp_path):
     done = command("run", "-c", photo, "-s", painting, "--size", "48", "--steps", "1", "--snapshot-every", "0")
     assert done.returncode == 0, done.stderr
-    assert files(tmp_path / "output" / "photo-painting") == ["final.png", "run.json"]
+    assert files(tmp_path / "output" / "photo-painting") == ["final.png", "run.json", "state.npz"]
 
 
 def test_overwriting_a_run_takes_its_snapshots_along_but_no_strangers_files(command, photo, painting, tmp_path):
@@ -222,9 +222,9 @@ def test_overwriting_a_run_takes_its_snapshots_along_but_no_strangers_files(comm
     folder.mkdir(parents=True)
     (folder / "99.png").write_text("a stranger's")
     assert command(*run, "--steps", "2", "--snapshot-every", "2").returncode == 0
-    assert files(folder) == ["0.png", "2.png", "99.png", "final.png", "run.json"]
+    assert files(folder) == ["0.png", "2.png", "99.png", "final.png", "run.json", "state.npz"]
     assert command(*run, "--steps", "1", "--snapshot-every", "0").returncode == 0
-    assert files(folder) == ["final.png", "run.json"]
+    assert files(folder) == ["final.png", "run.json", "state.npz"]
 
 
 def test_full_standard_output_is_told(photo, painting, tmp_path):
@@ -332,7 +332,7 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_picture(command, photo, pa
     assert error.endswith("The picture so far is output/photo-painting/final.png.")
     assert "Traceback" not in done.stderr
     folder = tmp_path / "output" / "photo-painting"
-    assert files(folder) == ["0.png", "final.png", "run.json"]
+    assert files(folder) == ["0.png", "final.png", "run.json", "state.npz"]
     assert np.array_equal(load_image(folder / "final.png"), load_image(folder / "0.png"))
 
 

@@ -19,9 +19,13 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-def options():
-    for command in (cli.commands["run"], cli.commands["evaluate"], cli.commands["weights"].commands["info"]):
-        for parameter in command.params:
+def options(command=cli):
+    """Every option of every command below ``command``."""
+    for below in command.commands.values():
+        if isinstance(below, click.Group):
+            yield from options(below)
+            continue
+        for parameter in below.params:
             if isinstance(parameter, click.Option):
                 yield from parameter.opts + parameter.secondary_opts
 
