@@ -14,8 +14,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from neurotransfer.errors import NeurotransferError
-from neurotransfer.kernels import Kernels, WrongNetworkError, checked
-from neurotransfer.layers import KERNEL_SHAPES, LAYERS, MEAN_PIXEL
+from neurotransfer.kernels import MOST_NUMBERS, Kernels, WrongNetworkError, checked
+from neurotransfer.layers import LAYERS, MEAN_PIXEL
 
 INSIDE = "model.weights.h5"
 """Name of the weights inside a ``.keras`` archive."""
@@ -45,7 +45,7 @@ def read_keras_archive(path: Path) -> tuple[Kernels, tuple[float, float, float],
                     shutil.copyfileobj(member, unpacked)
         except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
             raise WrongNetworkError(f"cannot be read as a .keras archive: {str(error).rstrip('.')}") from None
-        return _read(unpacked, "Keras, .keras")  # type: ignore[arg-type]
+        return _read(unpacked, "Keras, .keras")
 
 
 def _read(handle: BinaryIO, layout: str) -> tuple[Kernels, tuple[float, float, float], str]:
@@ -102,7 +102,6 @@ def _layers(folders: dict[str, list[Any]]) -> dict[str, tuple[Any, Any]]:
 
 def _numbers(dataset: Any) -> Any:
     """Return a dataset's content, its size having been looked at first: an array may claim any."""
-    most = max(np.prod(shape) for shape in KERNEL_SHAPES.values())
-    if dataset.size > most or dataset.is_virtual or dataset.external:
+    if dataset.size > MOST_NUMBERS or dataset.is_virtual or dataset.external:
         raise WrongNetworkError(f"{dataset.name} has the shape {dataset.shape} or lies in another file")
     return dataset[()]

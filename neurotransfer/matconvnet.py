@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neurotransfer.kernels import MOST_NUMBERS, Kernels, WrongNetworkError, checked, checked_mean
+from neurotransfer.kernels import MOST_NUMBERS, Kernel, Kernels, WrongNetworkError, checked, checked_mean
 from neurotransfer.layers import LAYERS
 from neurotransfer.matfile import MatlabError, Value, read_matlab
 
@@ -49,14 +49,15 @@ def _records(layers: Value) -> dict[str, Mapping[str, Any]]:
     return {record["name"]: record for record in layers if isinstance(_field(record, "name"), str)}
 
 
-def _kernel_and_bias(name: str, found: Mapping[str, Any]) -> Any:
+def _kernel_and_bias(name: str, found: Mapping[str, Any]) -> Kernel:
     if name not in found:
         raise WrongNetworkError(f"layer {name} is missing")
     cells = _field(found[name], "weights")
     if not isinstance(cells, list) or len(cells) != 2:
         raise WrongNetworkError(f"layer {name} does not hold a kernel and a bias")
+    kernel, bias = cells
     # MatConvNet stores (width, height, in, out); TensorFlow wants (height, width, in, out).
-    return checked(name, *cells, axes=(1, 0, 2, 3))
+    return checked(name, kernel, bias, axes=(1, 0, 2, 3))
 
 
 def _mean_pixel(normalization: Value) -> tuple[float, float, float]:

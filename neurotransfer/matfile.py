@@ -135,9 +135,7 @@ class _Budget:
 class _Reader:
     """Reads one variable, element by element; ``room`` bytes are left in what encloses the next element."""
 
-    def __init__(
-        self, read: Callable[[int], bytes], order: str, most_numbers: int, room: int, budget: _Budget
-    ) -> None:
+    def __init__(self, read: Callable[[int], bytes], order: str, most_numbers: int, room: int, budget: _Budget) -> None:
         self._read = read
         self._order = order
         self._most_numbers = most_numbers
@@ -267,7 +265,5 @@ class _Reader:
         _, data = self._data(1 << 16)
         starts = range(0, len(data), lengths[0])
         fields = [data[start : start + lengths[0]].partition(b"\0")[0].decode("latin-1") for start in starts]
-        records = [
-            {field: self._child(depth) for field in fields} for _ in range(self._count(shape, len(fields)))
-        ]
+        records = [{field: self._child(depth) for field in fields} for _ in range(self._count(shape, len(fields)))]
         return records[0] if len(records) == 1 else records
