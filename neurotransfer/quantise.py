@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from neurotransfer.weights import Weights
 
 CENTRES = 256
-MOST_ROUNDS = 300
+MOST_ROUNDS = 1000
 
 
 def quantised(weights: Weights) -> tuple[dict[str, NDArray[Any]], dict[str, float]]:
@@ -47,7 +47,7 @@ def _centres(ordered: NDArray[np.float64]) -> NDArray[np.float64]:
     sums = np.concatenate(([0.0], np.cumsum(ordered)))
     # Lloyd's rounds move slowly: start where they would end for a smooth density p, as dense as its cube root
     # (Panter and Dite 1951).
-    counts, edges = np.histogram(ordered, bins=max(16, min(8 * CENTRES, len(ordered) // 64)))
+    counts, edges = np.histogram(ordered, bins=max(16, min(CENTRES // 2, len(ordered) // 64)))
     mass = np.concatenate(([0.0], np.cumsum(np.cbrt(counts))))
     centres: NDArray[np.float64] = np.interp((np.arange(CENTRES) + 0.5) / CENTRES * mass[-1], mass, edges)
     for _ in range(MOST_ROUNDS):

@@ -89,8 +89,8 @@ BAD_RUNS = {
     "wrong weights": (
         ("--weights", "page.mat"),
         "The weights page.mat cannot be read as a MATLAB file: it has no MATLAB 5 header; expected VGG-19 as a file of "
-        "MatConvNet (.mat), Keras (.h5, .keras) or NumPy (.npz): give another file, or 'builtin' for the weights in the "
-        "package.",
+        "MatConvNet (.mat), Keras (.h5, .keras) or NumPy (.npz): give another file, or 'builtin' for the weights in "
+        "the package.",
     ),
     "start picture": (
         ("--init", "photograph"),
