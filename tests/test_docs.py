@@ -20,7 +20,9 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def options():
-    for command in (cli.commands["run"], cli.commands["evaluate"], cli.commands["weights"].commands["info"]):
+    todo = list(cli.commands.values())
+    for command in todo:
+        todo += command.commands.values() if isinstance(command, click.Group) else ()
         for parameter in command.params:
             if isinstance(parameter, click.Option):
                 yield from parameter.opts + parameter.secondary_opts
