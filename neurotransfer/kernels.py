@@ -22,7 +22,7 @@ class WrongNetworkError(Exception):
 
 
 def checked(name: str, kernel: Any, bias: Any, axes: tuple[int, int, int, int] = (0, 1, 2, 3)) -> Kernel:
-    """Return kernel and bias of layer ``name`` as float32 copies, the kernel's axes being transposed to ``axes``.
+    """Return kernel and bias of layer ``name`` as float32, the kernel's axes being transposed to ``axes``.
 
     Raises:
         WrongNetworkError: they are not finite numbers of the layer's shapes.
@@ -37,8 +37,7 @@ def checked(name: str, kernel: Any, bias: Any, axes: tuple[int, int, int, int] =
             f"layer {name} has a kernel {kernel.shape} and a bias {bias.shape}, expected {expected} and {expected[3:]}"
         )
     with np.errstate(over="ignore"):  # what overflows is not finite, and said so
-        # Copies: a view would keep alive what it was cut from.
-        kernel = np.array(kernel.transpose(axes), np.float32, order="C")
+        kernel = np.ascontiguousarray(kernel.transpose(axes), np.float32)
         bias = np.array(bias, np.float32)
     if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
         raise WrongNetworkError(f"layer {name} holds values that are not finite")
