@@ -26,7 +26,10 @@ from neurotransfer.weights import load_weights
 
 FLAGS = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16")
 """Processor features that TensorFlow gains from, as Linux names them."""
-PACKAGES = ("neurotransfer", "numpy", "pillow", "click", "psutil", "pypng", "tifffile", "pooch", "platformdirs")
+PACKAGES = (
+    *("neurotransfer", "numpy", "scipy", "pillow", "click", "psutil"),
+    *("pypng", "tifffile", "pooch", "requests", "platformdirs"),
+)
 PYTHONS = ((3, 11), (3, 13))
 ENDLESS = (40_000, 30_000)
 """A picture of 4:3, larger than fits anywhere."""
