@@ -13,6 +13,7 @@ import click
 from neurotransfer.errors import InputError, NeurotransferError
 from neurotransfer.options import BYTES, DURATION, PATH, objective_options, option, run_options, to_settings
 from neurotransfer.paper import PAPERS
+from neurotransfer.upkeep import doctor, weights
 
 if TYPE_CHECKING:
     from neurotransfer.job import Prepared
@@ -221,24 +222,8 @@ def evaluate(
         click.echo(f"{row['file']:{width}}  {figures}")
 
 
-@cli.group()
-def weights() -> None:
-    """Look at the VGG-19 weights."""
-
-
-@weights.command()
-@option("--weights", "choice", metavar="builtin|PATH", default=None, help="As for run.")
-@option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def info(choice: str | None, as_json: bool) -> None:
-    """Say which weights would be used, where they lie, their layout and hash."""
-    from neurotransfer.weights import load_weights
-
-    source = load_weights(choice).source
-    if as_json:
-        click.echo(json.dumps({**source.as_json(), "path": str(source.path)}))
-        return
-    for name, value in (("file", source.path), ("layout", source.layout), ("sha256", source.sha256)):
-        click.echo(f"{name:7} {value}")
+cli.add_command(weights)
+cli.add_command(doctor)
 
 
 def one_line(message: str) -> str:

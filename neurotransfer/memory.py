@@ -58,7 +58,7 @@ def plan_memory(size: tuple[int, int], settings: Settings, precision: str, max_m
     for plan in plans:
         if plan.peak <= max_memory:
             return plan
-    largest = _largest_side(size, settings, precision, max_memory)
+    largest = largest_side(size, settings, precision, max_memory)
     advice = f"the largest --size that fits is {largest}" if largest else "not even the smallest size fits"
     raise NeurotransferError(
         f"{size[0]}x{size[1]} pixels need {plans[-1].peak / 1e9:.1f} GB of memory, "
@@ -100,7 +100,7 @@ def _activations(layers: tuple[str, ...]) -> float:
     return kept + pooled
 
 
-def _largest_side(size: tuple[int, int], settings: Settings, precision: str, max_memory: float) -> int | None:
+def largest_side(size: tuple[int, int], settings: Settings, precision: str, max_memory: float) -> int | None:
     """Return the largest long side below that of ``size`` that fits."""
     low, high = 0, max(size)
     while high - low > 1:

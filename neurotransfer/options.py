@@ -139,8 +139,8 @@ objective_options = _stack(
     _setting("--padding", help="What the network sees beyond the frame."),
     option("--max-pixels", type=click.IntRange(min=1), show_default="200 million",
            help="Pixels that a picture file may have."),
-    option("--weights", metavar="builtin|PATH", default=None, show_default="found, else built in",
-           help="VGG-19 weights: the built-in ones, or the official .mat file."),
+    option("--weights", metavar="builtin|full|PATH", default=None, show_default="found, else chosen, else built in",
+           help="VGG-19 weights: the built-in ones, the installed full ones, or a file."),
 )  # fmt: skip
 """Options that decide what is measured: shared by ``run`` and ``evaluate``."""
 

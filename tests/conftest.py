@@ -21,6 +21,14 @@ def clean_environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith(("NEUROTRANSFER", "TF_"))}
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch) -> Path:
+    """An empty cache folder for every test: weights that the user has installed change nothing here."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    return folder / "neurotransfer" / "weights"
+
+
 @pytest.fixture
 def command(tmp_path):
     """Run the installed command in an empty folder."""

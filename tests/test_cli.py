@@ -83,14 +83,14 @@ BAD_RUNS = {
     "no number": (("--steps", "many"), "Invalid value for '--steps': 'many' is not a valid integer."),
     "missing weights": (
         ("--weights", "vgg.mat"),
-        "The weights vgg.mat were expected to be a .mat file, found nothing; "
-        "give the path of imagenet-vgg-verydeep-19.mat, or 'builtin' for the weights in the package.",
+        "The weights vgg.mat were expected to be a file, found nothing; give the path of "
+        "imagenet-vgg-verydeep-19.mat or of another file of VGG-19, or 'builtin' for those in the package.",
     ),
     "wrong weights": (
         ("--weights", "page.mat"),
-        "The weights page.mat cannot be read as a MATLAB file (Unknown mat file type, version 100, 32); expected "
-        "imagenet-vgg-verydeep-19.mat as MatConvNet published it. It may be damaged or a web page saved by mistake: "
-        "fetch it again, or use 'builtin'.",
+        "The weights page.mat cannot be read as a MATLAB file: it has no MATLAB 5 header; expected VGG-19 as a file of "
+        "MatConvNet (.mat), Keras (.h5, .keras) or NumPy (.npz): give another file, or 'builtin' for the weights in "
+        "the package.",
     ),
     "start picture": (
         ("--init", "photograph"),
@@ -306,7 +306,7 @@ def test_evaluate_agrees_with_the_run(command, photo, painting, tmp_path):
 
 
 def test_official_weights_found_in_the_working_folder(command, photo, painting, tmp_path, weights):
-    from .test_weights import matconvnet, write
+    from .matconvnet import matconvnet, write
 
     write(tmp_path / "imagenet-vgg-verydeep-19.mat", matconvnet(weights, "older"))
     told = command("weights", "info").stdout.splitlines()

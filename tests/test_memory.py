@@ -51,7 +51,10 @@ def test_limits_of_the_process_and_its_group_count(monkeypatch, tmp_path):
     unlimited = allowance()
     group = iter([5e8])
     monkeypatch.setattr(memory, "_group_room", lambda: group)
-    assert allowance() < min(unlimited, 1e9)
+    resident = memory.psutil.Process().memory_info().rss
+    limited = allowance()
+    assert limited == pytest.approx(resident + 0.8 * 5e8, rel=0.05)
+    assert limited < unlimited
 
 
 def test_a_resource_limit_gives_the_sentence_and_no_file(command, tmp_path):

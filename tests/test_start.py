@@ -23,13 +23,19 @@ def test_help_is_instant():
 
 
 def test_help_and_version_import_no_tensorflow():
-    for arguments in (["--help"], ["run", "--help"], ["--version"], ["evaluate", "--help"]):
+    for arguments in (
+        ["--help"],
+        ["run", "--help"],
+        ["--version"],
+        ["evaluate", "--help"],
+        ["weights", "fetch", "--help"],
+    ):
         code = (
             f"import sys; sys.argv = ['neurotransfer', *{arguments}]\n"
             "from neurotransfer.cli import main\n"
             "try: main()\n"
             "except SystemExit as end: assert end.code == 0, end.code\n"
-            "assert not {'tensorflow', 'numpy', 'PIL'} & set(sys.modules), 'heavy'\n"
+            "assert not {'tensorflow', 'numpy', 'PIL', 'pooch'} & set(sys.modules), 'heavy'\n"
         )
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, env=clean_environment())
 
@@ -78,7 +84,15 @@ FLOORS = (
         "sizes",
         "tiles",
         "memory",
+        "matfile",
+        "kernels",
+        "matconvnet",
+        "kerasfile",
+        "npzfile",
+        "installed",
         "weights",
+        "fetch",
+        "quantise",
         "samples",
         "interrupts",
         "color",
@@ -86,8 +100,8 @@ FLOORS = (
         "pace",
     ),
     ("backend", "vgg", "losses", "objective", "optimizers", "pyramid"),
-    ("outputs", "state", "record", "job", "evaluate", "resume"),
-    ("options", "progress", "cli", "__main__", "__init__"),
+    ("outputs", "state", "record", "job", "evaluate", "resume", "doctor"),
+    ("options", "progress", "upkeep", "cli", "__main__", "__init__"),
 )
 
 

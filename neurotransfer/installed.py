@@ -1,0 +1,167 @@
+"""The full-precision weights in the user's cache folder: the convolution part only, 80 MB, and a record beside it.
+
+Knows where they are, where they came from and whether runs use them; not how weights are fetched or read.
+"""
+
+import hashlib
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from neurotransfer.errors import InputError, NeurotransferError
+from neurotransfer.kernels import Kernels
+from neurotransfer.npzfile import write_npz
+from neurotransfer.saving import atomic_file
+
+ARCHIVE = "vgg19-full.npz"
+RECORD = "vgg19-full.json"
+
+
+@dataclass(frozen=True)
+class Record:
+    """Where the installed weights came from."""
+
+    source: str
+    """Name or address of the file."""
+    layout: str
+    source_sha256: str
+    sha256: str
+    """Of the archive that is kept."""
+    used: bool
+    """Whether runs use them without being told."""
+
+    @property
+    def path(self) -> Path:
+        """The archive."""
+        return folder() / ARCHIVE
+
+
+def folder() -> Path:
+    """Return the folder for weights inside the user's cache folder; it need not exist."""
+    from platformdirs import user_cache_path  # only those who look for weights pay for it
+
+    return user_cache_path("neurotransfer", appauthor=False) / "weights"
+
+
+def record() -> Record | None:
+    """Return what is installed; None: nothing.
+
+    Raises:
+        InputError: the record is damaged.
+    """
+    path = folder() / RECORD
+    try:
+        return Record(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except OSError:  # another user's folder, or no home at all: nothing of ours
+        return None
+    except (ValueError, TypeError):
+        raise InputError(
+            f"{path} is damaged; run 'neurotransfer weights remove', or give '--weights builtin'."
+        ) from None
+
+
+def used_by_runs() -> bool:
+    """Return whether runs use the full weights without being told."""
+    found = record()
+    return found is not None and found.used
+
+
+def required() -> Record:
+    """Return what is installed.
+
+    Raises:
+        InputError: nothing is, or the archive is gone.
+    """
+    found = record()
+    if found is None or not found.path.is_file():
+        raise InputError(
+            f"The full weights were expected in {folder()}, found nothing; run 'neurotransfer weights fetch' or "
+            "'neurotransfer weights import FILE', or use 'builtin'."
+        )
+    return found
+
+
+def require_none() -> None:
+    """Raise `InputError` if full weights are installed: they are not replaced unasked."""
+    found = record()
+    if found is not None:
+        raise InputError(
+            f"Full weights from {found.source} are installed already; run 'neurotransfer weights remove' first."
+        )
+
+
+def keep(
+    kernels: Kernels, mean_pixel: tuple[float, float, float], source: str, layout: str, source_sha256: str
+) -> Record:
+    """Write the archive and its record; runs go on with what they used before.
+
+    Raises:
+        NeurotransferError: they cannot be written.
+    """
+    path = prepared_folder() / ARCHIVE
+    arrays = {
+        f"{name}.{part}": array
+        for name, pair in kernels.items()
+        for part, array in zip(("kernel", "bias"), pair, strict=True)
+    }
+    write_npz(path, {**arrays, "mean_pixel": np.array(mean_pixel)})
+    return _write(Record(source, layout, source_sha256, sha256_of(path), used=False))
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's content as hexadecimal digits."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def prepared_folder() -> Path:
+    """Return `folder`, made if need be.
+
+    Raises:
+        NeurotransferError: it cannot be made.
+    """
+    path = folder()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NeurotransferError(f"The folder {path} cannot be made: {error.strerror or error}.") from None
+    return path
+
+
+def use(full: bool) -> None:
+    """Let runs use the full weights, or the built-in ones.
+
+    Raises:
+        InputError: there are no full ones.
+    """
+    found = required() if full else record()
+    if found is not None:
+        _write(Record(**{**asdict(found), "used": full}))
+
+
+def remove() -> int:
+    """Delete the full weights and what an interrupted download left; return the bytes that they took.
+
+    Raises:
+        NeurotransferError: they cannot be deleted.
+    """
+    path = folder()
+    if not path.is_dir():
+        return 0
+    size = sum(file.stat().st_size for file in path.iterdir())
+    try:
+        shutil.rmtree(path)
+    except OSError as error:
+        raise NeurotransferError(f"{path} cannot be removed: {error.strerror or error}.") from None
+    return size
+
+
+def _write(found: Record) -> Record:
+    with atomic_file(folder() / RECORD) as temporary:
+        temporary.write_text(json.dumps(asdict(found), indent=1) + "\n", encoding="utf-8")
+    return found
