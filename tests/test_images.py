@@ -1,5 +1,7 @@
 """Reading any mode, saving exactly, whole or not at all."""
 
+import time
+
 import numpy as np
 import png
 import pytest
@@ -130,6 +132,16 @@ def test_the_resolution_tag(tmp_path, name, bits):
     save_image(tmp_path / name, image, bits=bits)
     with Image.open(tmp_path / name) as picture:
         assert picture.info.get("dpi", (1, 1)) != pytest.approx((240, 240), abs=0.1)
+
+
+def test_equal_pictures_make_equal_files_at_any_time(tmp_path):
+    image = np.full((4, 6, 3), 90.0, dtype=np.float32)
+    save_image(tmp_path / "early.png", image)
+    time.sleep(1.1)  # profiles note the second in which they were made
+    save_image(tmp_path / "late.png", image)
+    assert (tmp_path / "early.png").read_bytes() == (tmp_path / "late.png").read_bytes()
+    save_image(tmp_path / "other.png", image + 1)
+    assert (tmp_path / "early.png").read_bytes() != (tmp_path / "other.png").read_bytes()
 
 
 def test_a_picture_just_fits_on_the_sheet():
