@@ -128,10 +128,13 @@ class Objective:
         height, width = picture.shape[:2]
         return plan_tiles((width, height), self._layers, most_pixels)
 
-    def _content_features(self, photo: Array, tile: Tile) -> list[NDArray[Any]]:
+    def _content_features(self, photo: Array, tile: Tile) -> list[Tensor | NDArray[Any]]:
         features = self._network(_batch(photo[tile.window]), self._content_layers)
-        # As arrays: kept among the network's passing results, they would leave holes that nothing large fits into.
-        return [np.array(_inside(features[name], _positions(tile.owned, name))) for name in self._content_layers]
+        targets = [_inside(features[name], _positions(tile.owned, name)) for name in self._content_layers]
+        if len(self._tiles) == 1:
+            return targets
+        # As arrays: among the network's passing results they would leave holes that nothing large fits into.
+        return [target.numpy().copy() for target in targets]
 
     def _painting_grams(self, painting: Array, most_pixels: int | None) -> list[Tensor]:
         grams: dict[str, Tensor] = {}

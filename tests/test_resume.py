@@ -140,7 +140,7 @@ def test_killed_at_twenty_instants(command, photo, painting, tmp_path):
     arguments = ("run", *STEADY, "--steps", "5000", "--tolerance", "0", "--snapshot-every", "1", "-o", "out/")
     for kill in range(20):
         if state.exists():
-            process = start(tmp_path, "resume", f"out/{FOLDER}")
+            process = start(tmp_path, "resume", f"out/{FOLDER}", "--save-every", "0.001s")
         else:
             shutil.rmtree(folder, ignore_errors=True)
             process = start(tmp_path, *arguments)
