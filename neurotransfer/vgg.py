@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from neurotransfer.backend import tf
 from neurotransfer.layers import block
 from neurotransfer.weights import Weights
@@ -29,7 +31,7 @@ class VGG19:
             for name, (kernel, bias) in weights.layers.items()
         }
         self._dtype = dtype
-        self._pad = {"zeros": None, "replicate": "SYMMETRIC", "reflect": "REFLECT"}[padding]
+        self._padding = padding
         self._mean = tf.constant(weights.mean_pixel, "float32" if dtype == "bfloat16" else dtype)
         self._pool = tf.nn.max_pool2d if pooling == "max" else tf.nn.avg_pool2d
 
@@ -54,9 +56,41 @@ class VGG19:
 
     def _convolved(self, features: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
         padding = "SAME"
-        if self._pad:
+        if self._padding != "zeros":
             thin = 1 in features.shape[1:3]  # nothing to reflect
-            mode, padding = "SYMMETRIC" if thin else self._pad, "VALID"
-            features = tf.pad(features, ((0, 0), (1, 1), (1, 1), (0, 0)), mode)  # one pixel: 3x3 kernels
+            features = _framed(features, 1 if self._padding == "reflect" and not thin else 0)
+            padding = "VALID"
         # One expression: outside of a graph, each of these large results is given back as soon as it was used.
         return tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(features, kernel, 1, padding), bias))
+
+
+def _framed(features: Tensor, source: int) -> Tensor:
+    """Return ``features`` (1, H, W, C) with a frame of one position, what 3x3 kernels need: (1, H + 2, W + 2, C).
+
+    The frame repeats the rows and columns ``source`` positions inside the edge. The same as a mirroring `tf.pad`, whose
+    kernel and derivative take three times as long: a tenth of an evaluation.
+    """
+    height, width = features.shape[1:3]
+    rows, columns = (_sources(length, source) for length in (height, width))
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def framed(inner: Tensor) -> Tensor:
+        wide = tf.concat([inner[:, :, source : source + 1], inner, inner[:, :, columns[-1] : columns[-1] + 1]], 2)
+        whole = tf.concat([wide[:, source : source + 1], wide, wide[:, rows[-1] : rows[-1] + 1]], 1)
+
+        def gradient(upstream: Tensor) -> Tensor:
+            # What reached the frame belongs to the positions that it repeats: corners first with rows, then columns.
+            (slope,) = tf.unstack(upstream, 1)
+            frame = [slope[0], slope[-1], slope[1:-1, 0], slope[1:-1, -1]]
+            places = [(rows[0], columns), (rows[-1], columns), (rows[1:-1], columns[0]), (rows[1:-1], columns[-1])]
+            indices = np.concatenate([np.stack(np.broadcast_arrays(*place), 1) for place in places])
+            return tf.tensor_scatter_nd_add(slope[1:-1, 1:-1], indices, tf.concat(frame, 0))[tf.newaxis]
+
+        return whole, gradient
+
+    return framed(features)
+
+
+def _sources(length: int, source: int) -> np.ndarray[Any, np.dtype[np.int32]]:
+    """Return, for each of ``length`` + 2 framed positions, the position that it shows."""
+    return np.array([source, *range(length), length - 1 - source], dtype=np.int32)
