@@ -13,6 +13,7 @@ Columns, all of the saved 8-bit file at 400x300:
 - held out: relative Gram distance at layers that nobody optimised, conv1_2, conv2_2, conv3_3, conv4_3 (mean);
 - grain: energy above a quarter of the sampling rate over the painting's own;
 - frame: mean and deviation of the outer 8 pixels over the inside's;
+- line: how far the outermost row's mean colour is from that of the rows 4 to 10, in units of 0..255, mean of the sides;
 - clipped: share of values at 0 or 255.
 """
 
@@ -70,6 +71,7 @@ class Judge:
             "grain": grain(image) / self._grain,
             "frame mean": float(image[outer].mean() / image[~outer].mean()),
             "frame dev.": float(image[outer].std() / image[~outer].std()),
+            "line": line(image),
             "clipped %": 100 * float(np.mean((image == 0) | (image == 255))),
         }
 
@@ -80,6 +82,12 @@ def grain(image: Array) -> float:
     spectrum = np.abs(np.fft.fft2(grey - grey.mean())) ** 2
     rows, columns = (np.abs(np.fft.fftfreq(length)) for length in grey.shape)
     return float(spectrum[np.hypot(rows[:, None], columns) > 0.25].sum() / grey.size**2)
+
+
+def line(image: Array) -> float:
+    """How much the outermost row differs in colour from those a little further in, mean of the four sides."""
+    sides = (image, image[::-1], image.swapaxes(0, 1), image.swapaxes(0, 1)[::-1])
+    return float(np.mean([np.abs(side[0].mean(axis=0) - side[3:10].mean(axis=(0, 1))).mean() for side in sides]))
 
 
 def plain_picture(photo: Path, painting: Path, folder: Path) -> Path:

@@ -26,11 +26,9 @@ COMMAND = Path(sys.executable).parent / "neurotransfer"
 PAIRS = (("chelsea_cat", "starry_night"), ("astronaut", "reading"), ("roebling_bridge", "ducks"))
 ENTRIES = {
     "fast (L-BFGS)": (["--preset", "fast"], (13, 15, 17, 19, 21, 23, 25, 28)),
-    "the same, Adam": (
-        ["--preset", "fast", "--optimizer", "adam", "--whitening", "0.25", "--content-weight", "6.5"],
-        (36, 40, 44, 48, 54, 60),
-    ),
-    "default": (["--padding", "zeros"], (60, 80)),
+    "default (Adam)": ([], (44, 52, 60)),
+    "fast, float32": (["--preset", "fast", "--precision", "float32"], (13, 17, 21, 25, 29)),
+    "default, float32": (["--precision", "float32"], (52, 60)),
 }
 # One distance over all style layers, with the shares that the squares of that objective give them.
 SHARES = {"conv1_1": 0.0225, "conv2_1": 0.0056, "conv3_1": 0.0014, "conv4_1": 0.00035, "conv5_1": 0.00035}

@@ -3,7 +3,8 @@
     python bench/step.py
 
 The bare pass is that of plain_loop.py: forward, losses, backward, nothing else. Both are measured turn by turn in one
-process, since machines are shared. The floor is the convolutions' FLOPs over the measured rate of a matrix product.
+process, since machines are shared. The floor is the FLOPs over the measured rate of a large matrix product, of the
+convolutions alone and of all products: every style layer needs two more, its Gram matrix and that one's derivative.
 """
 
 import json
@@ -11,10 +12,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from statistics import median
 
+import numpy as np
 from pairs import cut
 from plain_loop import MEAN, loss_and_gradient, network
 
@@ -39,12 +42,17 @@ def seconds(call) -> float:
 
 def pass_gflop(width: int, height: int, layers: tuple[str, ...]) -> float:
     """Forward and backward (with respect to the picture only) through the convolutions."""
-    total = 0.0
-    for name in layers:
-        rows, columns, inside, outside = KERNEL_SHAPES[name]
-        stride = 2 ** (block(name) - 1)
-        total += 2 * 2 * rows * columns * inside * outside * -(-width // stride) * -(-height // stride)
-    return total / 1e9
+    return sum(2 * 2 * np.prod(KERNEL_SHAPES[name]) * positions(width, height, name) for name in layers) / 1e9
+
+
+def gram_gflop(width: int, height: int, layers: Iterable[str]) -> float:
+    """The Gram matrices of ``layers`` and their derivatives."""
+    return sum(2 * 2 * KERNEL_SHAPES[name][-1] ** 2 * positions(width, height, name) for name in layers) / 1e9
+
+
+def positions(width: int, height: int, layer: str) -> int:
+    stride = 2 ** (block(layer) - 1)
+    return -(-width // stride) * -(-height // stride)
 
 
 def product_rate(size: int = 3072, dtype: str = "float32") -> float:
@@ -85,7 +93,7 @@ def steps(folder: Path) -> None:
 def evaluations(folder: Path) -> None:
     """Seconds an evaluation at the default settings, in both precisions, against the ceiling, small and large."""
     settings = preset("default")
-    layers = needed_layers(settings)
+    layers, style = needed_layers(settings), dict(settings.style_layers)
     for dtype in ("float32", "bfloat16"):
         vgg = VGG19(load_weights("builtin", layers), settings.pooling, dtype, settings.padding)
         for size in ((400, 300), (1600, 1200)):
@@ -97,10 +105,12 @@ def evaluations(folder: Path) -> None:
                 rates.append(product_rate(dtype=dtype))
                 rounds.append(seconds(evaluate))
             gflop, millions, rate = pass_gflop(*size, layers), size[0] * size[1] / 1e6, median(rates)
+            everything = gflop + gram_gflop(*size, style)
+            ratio = median(taken * speed for taken, speed in zip(rounds, rates, strict=True))
             print(
                 f"evaluation  {median(rounds):.3f} s, {median(rounds) / millions:.2f} s/MP, "
-                f"{size[0]}x{size[1]} {dtype}: "
-                f"{median(rounds) * rate / gflop:.2f} times {gflop:.0f} GFLOP at {rate:.0f} GFLOP/s"
+                f"{size[0]}x{size[1]} {dtype}: {ratio / everything:.2f} times {everything:.0f} GFLOP "
+                f"({ratio / gflop:.2f} times {gflop:.0f} of convolutions) at {rate:.0f} GFLOP/s"
             )
 
 

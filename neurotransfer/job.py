@@ -117,8 +117,6 @@ def prepare(job: Job, claimed: OutputPlan | None = None, earlier: Earlier | None
         NeurotransferError: the picture does not fit into the memory. Nothing was written.
     """
     begun = time.monotonic()
-    if job.time_budget is not None and not 0 < job.time_budget < float("inf"):
-        raise InputError(f"--time-budget must be a time above 0, like 90s or 10m; found {job.time_budget:g} s.")
     if job.alpha not in ALPHAS:
         raise InputError(f"--alpha must be one of {', '.join(ALPHAS)}; found {job.alpha!r}.")
     photo, painting = (open_picture(path, job.max_pixels) for path in (job.content, job.style))

@@ -51,45 +51,37 @@ class _LayerType(click.ParamType[Any]):
             self.fail(f"expected a number after '=', found {weight!r}.", param, ctx)
 
 
-class _DurationType(click.ParamType[Any]):
-    """``90``, ``90s``, ``1.5m`` or ``2h`` -> seconds."""
+class _QuantityType(click.ParamType[Any]):
+    """A number above 0 with or without a unit -> a float: ``2.5G`` -> 2.5e9."""
 
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if isinstance(value, float):
-            return value
-        unit = {"s": 1.0, "m": 60.0, "h": 3600.0}.get(value[-1:])
-        try:
-            return float(value[:-1] if unit else value) * (unit or 1.0)
-        except ValueError:
-            self.fail(f"expected a time like 90s, 10m or 1h, found {value!r}.", param, ctx)
-
-
-class _BytesType(click.ParamType[Any]):
-    """``2G``, ``2.5GB`` or ``800M`` -> bytes (10^9, 10^6)."""
-
-    name = "memory"
+    def __init__(self, name: str, units: dict[str, float], expected: str, metavar: str) -> None:
+        self.name, self._units, self._expected, self._metavar = name, units, expected, metavar
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
-        return "N[M|G]"
+        return self._metavar
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, float):
             return value
-        number = value.upper().removesuffix("B")
-        unit = {"M": 1e6, "G": 1e9}.get(number[-1:])
+        number, unit = value.strip().upper(), 1.0
+        for name, size in self._units.items():
+            if number.endswith(name):
+                number, unit = number.removesuffix(name), size
+                break
         try:
-            found = float(number[:-1] if unit else number) * (unit or 1.0)
+            found = float(number) * unit
         except ValueError:
             found = 0.0
         if not 0.0 < found < float("inf"):
-            self.fail(f"expected an amount of memory like 2G or 800M, found {value!r}.", param, ctx)
+            self.fail(f"expected {self._expected}, found {value!r}.", param, ctx)
         return found
 
 
-DURATION = _DurationType()
-BYTES = _BytesType()
+DURATION = _QuantityType("time", {"S": 1.0, "M": 60.0, "H": 3600.0}, "a time above 0 like 90s, 10m or 1h", "N[s|m|h]")
+"""Seconds."""
+BYTES = _QuantityType(
+    "memory", {"GB": 1e9, "MB": 1e6, "G": 1e9, "M": 1e6}, "an amount of memory like 2G or 800M", "N[M|G]"
+)
 PATH = click.Path(path_type=Path)
 
 

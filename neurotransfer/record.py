@@ -82,7 +82,7 @@ class Recorder:
         )
         every = self._plan.snapshot_every
         if every and step.index % every == 0:
-            self._try(f"snapshot {step.index}", lambda: self._snapshot(step))
+            self._try("snapshot", lambda: self._snapshot(step))
         if time.monotonic() - self._saved >= self._save_every:
             self._save_state(step)
 
@@ -166,9 +166,9 @@ class Recorder:
         try:
             save()
         except NeurotransferError as error:
-            if str(error) not in self._complaints:
+            if what not in self._complaints:
                 logger.warning("The %s was not saved, the run goes on: %s", what, error)
-            self._complaints.add(str(error))
+            self._complaints.add(what)
 
     def _elapsed(self) -> float:
         return round(time.monotonic() - self._begun, 3)

@@ -26,7 +26,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "precision": ("auto", "float32", "bfloat16"),
         "objective": ("gatys", "mean", "norm", "joint"),
         "pooling": ("avg", "max"),
-        "padding": ("zeros", "replicate", "reflect"),
+        "padding": ("zeros", "first-block", "replicate", "reflect"),
         "schedule": ("constant", "cosine"),
         "noise": ("uniform", "normal"),
     }
@@ -68,13 +68,13 @@ class Settings:
     optimizer: Literal["adam", "lbfgs"] = "adam"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of the convolutions; ``auto``: bfloat16 where the processor has instructions for it."""
-    learning_rate: float = 8.0
+    learning_rate: float = 10.0
     """Adam's rate: about the largest change of a pixel in one step, in units of 0..255."""
     schedule: Literal["constant", "cosine"] = "cosine"
     """Adam's rate over the steps: constant, or falling to nothing along half a cosine."""
     beta2: float = 0.99
     """How long Adam remembers the size of gradients: 1 / (1 - beta2) steps."""
-    content_weight: float = 200.0
+    content_weight: float = 155.0
     style_weight: float = 20.0
     tv_weight: float = 1.0
     """Weight of the total variation term: squared differences of neighbouring pixels."""
@@ -84,12 +84,12 @@ class Settings:
     style_layers: LayerWeights = (("conv1_1", 1.0), ("conv2_1", 1.0), ("conv3_1", 1.0), ("conv4_1", 0.15))
     objective: Literal["gatys", "mean", "norm", "joint"] = "norm"
     """Differences as squares (``gatys``, ``mean``) or distances (``norm``, ``joint``); see `neurotransfer.losses`."""
-    whitening: float = 0.0
-    """How far differences of Gram matrices are whitened by the painting's own, 0 to 0.5: fewer steps are needed, of
-    L-BFGS above all."""
+    whitening: float = 0.25
+    """How far differences of Gram matrices are whitened by the painting's own, 0 to 0.5: fewer steps are needed."""
     pooling: Literal["avg", "max"] = "avg"
-    padding: Literal["zeros", "replicate", "reflect"] = "replicate"
-    """What the network sees beyond the frame. With zeros it paints a faint coloured line along it."""
+    padding: Literal["zeros", "first-block", "replicate", "reflect"] = "first-block"
+    """What the network sees beyond the frame. With zeros it paints a faint coloured line along it; ``first-block``
+    repeats the outermost row in the network's first block and pads with zeros after that."""
     octaves: bool = True
     """Whether a large picture is painted small first, then larger: strokes keep their size relative to the picture."""
     tolerance: float = 0.001
@@ -193,6 +193,7 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
             init="content",
             noise_ratio=0.6,
             clip=False,
+            whitening=0.0,
             padding="zeros",
             octaves=False,
             tolerance=0.0,
@@ -225,6 +226,7 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
             init="noise",
             noise="normal",
             clip=False,
+            whitening=0.0,
             padding="zeros",
             octaves=False,
             tolerance=0.0,

@@ -20,9 +20,9 @@ class VGG19:
     Everything is computed, and comes out, in ``dtype``: float32, bfloat16 or float64.
 
     Convolutions pad with zeros ('SAME'), as the network was trained, or repeat the outermost row (``replicate``) or the
-    one before it (``reflect``), so that the frame of a picture is no edge to be seen. Pooling windows that hang over
-    the edge average, or take the maximum of, real positions only. (Simonyan and Zisserman 2015; average
-    pooling after Gatys et al. 2016.)
+    one before it (``reflect``), so that the frame of a picture is no edge to be seen; ``first-block`` repeats it in the
+    first block, where the pixels are, and pads with zeros after that. Pooling windows that hang over the edge average,
+    or take the maximum of, real positions only. (Simonyan and Zisserman 2015; average pooling after Gatys et al. 2016.)
     """
 
     def __init__(self, weights: Weights, pooling: str, dtype: str = "float32", padding: str = "zeros") -> None:
@@ -47,34 +47,29 @@ class VGG19:
         for name, (kernel, bias) in self._kernels.items():
             if block(name) != current_block:
                 current, current_block = self._pool(current, 2, 2, "SAME"), block(name)
-            current = self._convolved(current, kernel, bias)
+            zeros = self._padding == "zeros" or (self._padding == "first-block" and current_block > 1)
+            padded = current if zeros else framed(current, 1 if self._padding == "reflect" else 0)
+            # One expression: outside of a graph, each of these large results is given back as soon as it was used.
+            current = tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(padded, kernel, 1, "SAME" if zeros else "VALID"), bias))
             if name in layers:
                 current = features[name] = tap(name, current) if tap else current
             if len(features) == len(layers):
                 break
         return features
 
-    def _convolved(self, features: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
-        padding = "SAME"
-        if self._padding != "zeros":
-            thin = 1 in features.shape[1:3]  # nothing to reflect
-            features = _framed(features, 1 if self._padding == "reflect" and not thin else 0)
-            padding = "VALID"
-        # One expression: outside of a graph, each of these large results is given back as soon as it was used.
-        return tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(features, kernel, 1, padding), bias))
 
-
-def _framed(features: Tensor, source: int) -> Tensor:
+def framed(features: Tensor, source: int) -> Tensor:
     """Return ``features`` (1, H, W, C) with a frame of one position, what 3x3 kernels need: (1, H + 2, W + 2, C).
 
-    The frame repeats the rows and columns ``source`` positions inside the edge. The same as a mirroring `tf.pad`, whose
-    kernel and derivative take three times as long: a tenth of an evaluation.
+    The frame repeats the rows and columns ``source`` positions inside the edge, if there are so many. The same as a
+    mirroring `tf.pad`, whose kernel and derivative take three times as long: a tenth of an evaluation.
     """
     height, width = features.shape[1:3]
+    source = min(source, height - 1, width - 1)
     rows, columns = (_sources(length, source) for length in (height, width))
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def framed(inner: Tensor) -> Tensor:
+    def repeated(inner: Tensor) -> Tensor:
         wide = tf.concat([inner[:, :, source : source + 1], inner, inner[:, :, columns[-1] : columns[-1] + 1]], 2)
         whole = tf.concat([wide[:, source : source + 1], wide, wide[:, rows[-1] : rows[-1] + 1]], 1)
 
@@ -88,7 +83,7 @@ def _framed(features: Tensor, source: int) -> Tensor:
 
         return whole, gradient
 
-    return framed(features)
+    return repeated(features)
 
 
 def _sources(length: int, source: int) -> np.ndarray[Any, np.dtype[np.int32]]:

@@ -79,7 +79,7 @@ def test_more_updates_for_a_finished_run(command, photo, painting, tmp_path):
 
 def test_added_updates_are_the_gentler_the_fewer():
     def first_rate(more):
-        pace = Pace(Settings(steps=60), [1.0])
+        pace = Pace(Settings(steps=60, learning_rate=8.0), [1.0])
         pace.restore(extended({"index": 60, "counts": [60], "done": [60], "origin": 0}, more))
         return pace.rate()
 

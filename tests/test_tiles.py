@@ -41,6 +41,7 @@ def differences(found, expected):
     ("settings", "size", "most_pixels"),
     [
         (Settings(), (250, 131), 14_000),
+        (Settings(padding="replicate"), (250, 131), 14_000),
         (Settings(padding="reflect", objective="gatys"), (131, 250), 14_000),
         (Settings(pooling="max", padding="zeros", whitening=0.25, objective="norm"), (203, 149), 18_000),
         (DEEP, (337, 64), 15_000),
