@@ -20,7 +20,7 @@ from neurotransfer.tiles import stride
 SAFE_SHARE = 0.8
 """Of the memory that is free: the rest is for what else the machine does."""
 
-WINDOWS = (1_500_000, 1_000_000, 700_000, 500_000, 350_000, 250_000, 160_000)
+WINDOWS = (1_500_000, 1_000_000, 700_000, 500_000, 350_000, 250_000, 160_000, 100_000)
 """Pixels of a tile's window, to choose from: smaller ones are mostly halo, larger ones gain nothing."""
 HISTORIES = (20, 10, 5, 3)
 """Pairs of L-BFGS, likewise."""
@@ -28,7 +28,7 @@ HISTORIES = (20, 10, 5, 3)
 # Fitted to measured peaks; bytes.
 _PROCESS = 620e6  # TensorFlow, the weights, and the smallest graph
 _ADDRESSES = 0.9e9  # taken by TensorFlow but not used; counts where the address space is limited
-_PICTURES = 110.0  # a pixel of the result: picture, gradient, their predecessors, Adam's state, the photo
+_PICTURES = 98.0  # a pixel of the result: picture, gradient, their predecessors, Adam's state, the photo
 _PAIR = 24.0  # a pixel of the result: one pair of L-BFGS
 _WINDOW = 230.0  # a pixel of a window, besides its activations
 _MAX_POOLING = 100.0  # a pixel of a window

@@ -37,22 +37,27 @@ class Adam:
         self._square: Array | None = None
 
     def step(self, point: Evaluation, evaluate: Evaluate) -> Evaluation:
-        """Return the evaluation of the next picture; ``point`` needs its gradient and is left as it is."""
+        """Return the evaluation of the next picture; ``point`` needs its gradient and is left as it is.
+
+        A caller that keeps no ``point`` saves memory: its gradient is let go before the next picture is evaluated.
+        """
         beta1, beta2, epsilon = 0.9, self._beta2, 1e-8
-        gradient = _gradient(point)
+        before, gradient = point.image, _gradient(point)
+        del point
         if self._mean is None or self._square is None:
             self._mean, self._square = np.zeros_like(gradient), np.zeros_like(gradient)
         self._step += 1
         rate = self._rate(self._step) * (1.0 - beta2**self._step) ** 0.5 / (1.0 - beta1**self._step)
-        image = np.empty_like(point.image)
+        image = np.empty_like(before)
         for begin in range(0, len(image), _BAND):
             rows = slice(begin, begin + _BAND)
             mean, square = self._mean[rows], self._square[rows]
             mean += (1.0 - beta1) * (gradient[rows] - mean)
             square += (1.0 - beta2) * (np.square(gradient[rows]) - square)
-            image[rows] = point.image[rows] - rate * mean / (np.sqrt(square) + epsilon)
+            image[rows] = before[rows] - rate * mean / (np.sqrt(square) + epsilon)
         if self._clip:
             np.clip(image, 0.0, 255.0, out=image)
+        del before, gradient
         return evaluate(image)
 
     def state(self) -> dict[str, NDArray[Any]]:

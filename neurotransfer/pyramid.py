@@ -108,30 +108,33 @@ def _descend(
 ) -> Iterator[Step]:
     """Yield the steps of one octave; its start is a step in the first one only, later it is the last one enlarged."""
 
-    def step(point: Evaluation) -> Step:
+    def step(image: Array, losses: Losses) -> Step:
+        # Of the evaluation, no step keeps the gradient: consumers hold it while the next picture is evaluated.
         return Step(
             pace.index,
-            point.image,
-            point.losses,
+            image,
+            losses,
             pace.seconds_left(),
-            lambda: Checkpoint(octave, point.image, optimizer.state(), pace.state()),
+            lambda: Checkpoint(octave, image, optimizer.state(), pace.state()),
         )
 
     point = _checked(objective(image, gradient=pace.left(octave) > 0), pace.index)
     del image  # of a large picture, hundreds of megabytes
     if first:
-        yield step(point)
+        yield step(point.image, point.losses)
         pace.begin()
     while pace.left(octave) > 0:
         # Nobody asks for the gradient of the last picture: its losses cost a third.
         before, last = point.image, pace.left(octave) == 1
-        point = _checked(optimizer.step(point, partial(objective, gradient=not last)), pace.index + 1)
+        handed_over = [point]
+        del point
+        point = _checked(optimizer.step(handed_over.pop(), partial(objective, gradient=not last)), pace.index + 1)
         pace.tick(octave)
         change = float(np.linalg.norm(point.image - before)) / point.image.size**0.5
         if change <= pace.settings.tolerance and pace.left(octave) > 0:
             logger.info("Nothing changes any more at step %d (%.3g of 255): done with this size.", pace.index, change)
             pace.skip(octave)
-        yield step(point)
+        yield step(point.image, point.losses)
 
 
 def _checked(point: Evaluation, index: int) -> Evaluation:

@@ -1,5 +1,6 @@
 """Adam against a scalar written out from the paper; L-BFGS against an independent bounded solver."""
 
+import weakref
 from itertools import pairwise
 
 import numpy as np
@@ -42,6 +43,23 @@ def test_adam_follows_the_paper(steps):
     found = run(adam(clip=False), 20.0, steps)
     assert found == pytest.approx(adam_of_the_paper(20.0, 2.0, steps), rel=1e-5)
     assert found != pytest.approx(adam_of_the_paper(20.0, 1.9, steps), rel=1e-3)
+
+
+@pytest.mark.parametrize(("kept", "there"), [(False, False), (True, True)])
+def test_adam_lets_the_gradient_go_before_it_evaluates(kept, there):
+    """Of a print it is 200 MB."""
+    points = [bowl(np.full((8, 8, 3), 20.0, dtype=np.float32))]
+    gradient = weakref.ref(points[0].gradient)
+    holder = points[0] if kept else None
+    seen = []
+
+    def evaluate(image):
+        seen.append(gradient() is not None)
+        return bowl(image)
+
+    adam(clip=True).step(points.pop(), evaluate)
+    assert seen == [there]
+    assert (holder is not None) == kept
 
 
 def test_the_rate_may_change_from_step_to_step():
