@@ -1,8 +1,11 @@
 """What lies under a name, and reading it with limited patience: files may be pipes, or headers without an end."""
 
 import io
+import os
 import stat
 from pathlib import Path
+
+from PIL import Image
 
 from neurotransfer.errors import InputError
 
@@ -70,3 +73,21 @@ class PatientFile(io.BufferedReader):
                 f"{self._path} cannot be read as a picture: it holds far more besides its pixels than pictures do."
             )
         return data
+
+
+def load(picture: Image.Image) -> None:
+    """Decode the pixels of an opened picture.
+
+    libtiff writes its complaints to standard error on its own; what matters is raised, too.
+    """
+    if picture.format != "TIFF":
+        picture.load()
+        return
+    with Path(os.devnull).open("wb") as nothing:
+        kept = os.dup(2)
+        try:
+            os.dup2(nothing.fileno(), 2)
+            picture.load()
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

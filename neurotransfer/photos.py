@@ -4,8 +4,6 @@ Whatever lies under the name, the answer is a picture or an `InputError` of one 
 """
 
 import logging
-import os
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageChops, ImageFile, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageChops, TiffImagePlugin, UnidentifiedImageError
 
+from neurotransfer.deep import deep_colours, samples_of
 from neurotransfer.errors import InputError
 from neurotransfer.exif import carried
-from neurotransfer.files import MOST_BYTES, PatientFile, check_file
+from neurotransfer.files import MOST_BYTES, PatientFile, check_file, load
 from neurotransfer.profiles import ToSrgb, to_srgb
 
 logger = logging.getLogger(__name__)
@@ -31,28 +30,6 @@ _MOST_OF = {"TIFF": 160_000_000, "HEIF": 140_000_000, "AVIF": 140_000_000, "WEBP
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF", "GIF", "BMP", "JPEG2000")
 """Formats that are looked for. Others that Pillow knows are no photos, start other programs, or guess."""
-
-_MOST_DEEP = 100_000_000
-"""Pixels of a 16-bit colour picture; a larger one is read with 8 bits, which take a third of the memory."""
-
-_OTHER_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
-_LOW_BYTES = {
-    f"{bands};16{order}": f"{bands};16{other}"
-    for bands in ("RGB", "RGBA", "RGBX")
-    for order, other in _OTHER_ORDER.items()
-}
-"""Pillow's name for the samples in a file -> the name under which it reads their low bytes.
-
-Pillow takes the high byte of each 16-bit colour sample. Told that the bytes stand in the other order, it takes the low.
-"""
-_GREY_AND_ALPHA = "LA;16B"
-"""Pillow's name for the samples of 16-bit grey and alpha, in PNG files."""
-_DEEP_GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
-
-_WHITE = 65535.0
-
-_STRIP = 256
-"""Rows that are worked on at once, where a whole large picture would take memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,8 +93,8 @@ def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
 
 def decode(opened: Image.Image, path: Path | None = None) -> Picture:
     """Return a Pillow picture, or the file that Pillow has opened, as a `Picture`; ``path`` is for 16-bit colour."""
-    samples = _samples(opened)  # loading forgets it
-    _load(opened)
+    samples = samples_of(opened)  # loading forgets it
+    load(opened)
     profile, exif = opened.info.get("icc_profile"), _exif(opened)
     orientation, kept = _orientation(exif), carried(exif, keep_gps=True)
     colours, alpha, mode = _colours(opened, path, samples)
@@ -130,13 +107,8 @@ def _colours(
     picture: Image.Image, path: Path | None, samples: str | None
 ) -> tuple[Image.Image | NDArray[np.uint16], Image.Image | None, str]:
     """Return a loaded picture's colours, laid over white, its alpha, and the mode that its profile should be for."""
-    if picture.mode in _DEEP_GREY:
-        return _deep_grey(picture), None, "L"
-    small = picture.width * picture.height <= _MOST_DEEP
-    if path is not None and small and samples == _GREY_AND_ALPHA:
-        return *_deep_grey_and_alpha(path), "L"
-    if path is not None and small and samples in _LOW_BYTES:
-        return *_deep_colour(picture, path, _LOW_BYTES[samples]), "RGB"
+    if deep := deep_colours(picture, path, samples):
+        return deep
     colours, alpha = _eight_bits(picture)
     return colours, alpha, "RGB" if colours.mode == "RGBA" else colours.mode
 
@@ -187,21 +159,6 @@ def _quiet_pillow() -> Iterator[None]:
     finally:
         log.setLevel(level)
         Image.MAX_IMAGE_PIXELS, TiffImagePlugin.READ_LIBTIFF = limit, reader
-
-
-def _load(picture: Image.Image) -> None:
-    """Decode the pixels. libtiff writes its complaints to standard error on its own; what matters is raised, too."""
-    if picture.format != "TIFF":
-        picture.load()
-        return
-    with Path(os.devnull).open("wb") as nothing:
-        kept = os.dup(2)
-        try:
-            os.dup2(nothing.fileno(), 2)
-            picture.load()
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 def _way_to_srgb(profile: bytes | None, mode: str, path: Path | None) -> ToSrgb | None:
@@ -256,76 +213,3 @@ def _differs_from(picture: Image.Image, key: tuple[int, ...]) -> Image.Image:
         differs = [0 if level == value else 255 for level in range(256)]
         alpha = ImageChops.lighter(alpha, picture.getchannel(band).point(differs))
     return alpha
-
-
-def _samples(picture: Image.Image) -> str | None:
-    """Return Pillow's name for the samples of a file that it has opened but not loaded, if they have one name."""
-    tiles = getattr(picture, "tile", ())
-    names = {str(tile.args[0] if isinstance(tile.args, tuple) else tile.args) for tile in tiles}
-    return names.pop() if len(names) == 1 else None
-
-
-def _deep_colour(high: Image.Image, path: Path, low_name: str) -> tuple[NDArray[np.uint16], Image.Image | None]:
-    """Join what Pillow has loaded of 16-bit colours with the low bytes, read under ``low_name``."""
-    alpha = high.getchannel("A") if high.mode == "RGBA" else None
-    colours = np.asarray(high)[..., :3].astype(np.uint16)
-    colours <<= 8
-    high.close()  # frees its memory
-    low = _read_as(path, low_name)
-    for channel in range(3):
-        colours[..., channel] |= np.asarray(low.getchannel(channel))
-    return (colours if alpha is None else _over_white(colours, alpha)), alpha
-
-
-def _deep_grey_and_alpha(path: Path) -> tuple[NDArray[np.uint16], Image.Image]:
-    high, low, alpha, _ = _read_as(path, "RGBA").split()  # that is, the four bytes of a pixel
-    grey = np.asarray(high).astype(np.uint16)
-    grey <<= 8
-    grey |= np.asarray(low)
-    return _over_white(grey[..., np.newaxis], alpha), alpha
-
-
-def _read_as(path: Path, name: str) -> Image.Image:
-    """Read a file under another of Pillow's names for its samples."""
-    with Image.open(path, formats=("PNG", "TIFF")) as picture:
-        assert isinstance(picture, ImageFile.ImageFile)
-        picture.tile = [
-            tile._replace(args=(name, *tile.args[1:]) if isinstance(tile.args, tuple) else name)
-            for tile in picture.tile
-        ]
-        _load(picture)
-        return picture
-
-
-def _over_white(colours: NDArray[np.uint16], alpha: Image.Image) -> NDArray[np.uint16]:
-    """Lay 16-bit colours over white, in place."""
-    opacity = np.asarray(alpha)
-    for top in range(0, len(colours), _STRIP):
-        strip = colours[top : top + _STRIP]
-        share = opacity[top : top + _STRIP, :, np.newaxis].astype(np.float32) / 255.0
-        strip[:] = np.rint(_WHITE - (_WHITE - strip) * share)
-    return colours
-
-
-def _deep_grey(picture: Image.Image) -> NDArray[np.uint16]:
-    """Return a picture in one of Pillow's deep grey modes, (height, width, 1), white being 65535."""
-    width, height = picture.size
-    picture.load()
-    factor = _white_factor(picture)
-    grey = np.empty((height, width, 1), dtype=np.uint16)
-    for top in range(0, height, _STRIP):
-        strip = picture.crop((0, top, width, min(top + _STRIP, height)))
-        values = np.nan_to_num(np.asarray(strip, dtype=np.float32))
-        grey[top : top + _STRIP, :, 0] = np.clip(np.rint(values * factor), 0, _WHITE)
-    return grey
-
-
-def _white_factor(picture: Image.Image) -> float:
-    """Return the factor that takes white to 65535. Only 16-bit modes say what it is; else the largest value tells."""
-    if picture.mode not in ("I", "F"):
-        return 1.0
-    _, largest = picture.getextrema()
-    assert not isinstance(largest, tuple)  # there is one channel
-    if picture.mode == "F" and largest <= 1.0:
-        return _WHITE
-    return 257.0 if largest <= 255.0 else 1.0

@@ -74,6 +74,7 @@ FLOORS = (
         "settings",
         "images",
         "photos",
+        "deep",
         "files",
         "profiles",
         "exif",
