@@ -2,6 +2,7 @@
 
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from neurotransfer.errors import InputError
@@ -49,7 +50,8 @@ class FolderLock:
     def release(self) -> None:
         """Remove the file, then let go: in this order nobody can lock a file that is about to vanish unnoticed."""
         if self._handle >= 0:
-            self._path.unlink(missing_ok=True)
+            with suppress(OSError):  # a folder that has become read-only keeps a file that holds nobody up
+                self._path.unlink()
             os.close(self._handle)
             self._handle = -1
 
