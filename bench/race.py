@@ -1,17 +1,19 @@
 """The race: the old program's method against ours, from the shell prompt to the finished file.
 
-    python bench/race.py [FOLDER]
+    python bench/race.py [--keep FOLDER] [PAIR ...]
     python bench/race.py --anishathalye [PAIR ...]
 
 For each pair at 400x300: the plain loop (plain_loop.py, start-up included), then ours with growing numbers of steps,
 each a whole run of the installed command, until the saved picture is at least as good in content (within 2 %) and in
 style, both measured on the saved 8-bit file in the terms of the seed preset. Prints that run's time and the ratio.
-The plain loop's pictures stay in FOLDER, for quality.py.
+A PAIR is a photo and a painting: chelsea_cat,starry_night. `--keep`: the plain loop's pictures stay in FOLDER, for
+quality.py.
 
 The second form races `--preset anishathalye --precision float32`, 1000 steps, in its own terms: ours has arrived when
-the total loss is at most the other's, content within 2 %. A PAIR is a photo and a painting: chelsea_cat,starry_night.
+the total loss is at most the other's, content within 2 %.
 """
 
+import argparse
 import json
 import subprocess
 import sys
@@ -102,16 +104,18 @@ def race(photo: Path, painting: Path, folder: Path, kept: Path, preset: str) -> 
         print(line(name, steps, seconds, ours, verdict), flush=True)
 
 
-def main(arguments: list[str]) -> None:
-    other = arguments[:1] == ["--anishathalye"]
-    pairs = [tuple(pair.split(",")) for pair in arguments[1:]] if other else []
-    for photo, painting in pairs or PAIRS:
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--anishathalye", action="store_true")
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("pairs", nargs="*", type=lambda pair: tuple(pair.split(",")), default=PAIRS)
+    options = parser.parse_args()
+    for photo, painting in options.pairs:
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
-            kept = Path(arguments[0]) if arguments and not other else folder
             inputs = cut(photo, folder), cut(painting, folder)
-            race(*inputs, folder, kept, "anishathalye" if other else "seed")
+            race(*inputs, folder, options.keep or folder, "anishathalye" if options.anishathalye else "seed")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

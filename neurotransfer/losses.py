@@ -54,23 +54,27 @@ def second_moment(features: Tensor, part: Tensor | None = None) -> tuple[Tensor,
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def tapped(features: Tensor) -> Tensor:
         _, height, width, channels = features.shape
-        inside = features if part is None else features[:, part[0] : part[1], part[2] : part[3]]
+
+        def inside() -> Tensor:
+            return features if part is None else features[:, part[0] : part[1], part[2] : part[3]]
 
         def gradient(upstream: Tensor, matrix: Tensor) -> Tensor:
-            # The two halves of the derivative are one product, F (dG + dG^T), in the type of the features.
+            # The two halves of the derivative are one product, F (dG + dG^T), in the type of the features. The part
+            # is cut out anew: kept from the way forward, those of all layers would be a third of a window's memory.
             with tf.control_dependencies([upstream]):
                 both = tf.cast(matrix + tf.transpose(matrix), features.dtype)
-            slope = tf.reshape(tf.matmul(tf.reshape(inside, [-1, channels]), both), tf.shape(inside))
+                again = inside()
+            slope = tf.reshape(tf.matmul(tf.reshape(again, [-1, channels]), both), tf.shape(again))
             if part is not None:
                 outside = [[0, 0], [part[0], height - part[1]], [part[2], width - part[3]], [0, 0]]
                 slope = tf.ensure_shape(tf.pad(slope, outside), features.shape)
             return upstream + slope
 
         total = tf.zeros([channels, channels], _widened(features[:0]).dtype)
-        band = -(-_CHUNK // width)
+        band, counted = -(-_CHUNK // width), inside()
         for top in range(0, height, band):
             with tf.control_dependencies([total]):  # one band after the other, or all would be widened at once
-                rows = _widened(tf.reshape(inside[:, top : top + band], [-1, channels]))
+                rows = _widened(tf.reshape(counted[:, top : top + band], [-1, channels]))
                 total += tf.matmul(rows, rows, transpose_a=True)
         return (tf.identity(features), total), gradient
 
