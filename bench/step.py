@@ -3,8 +3,9 @@
     python bench/step.py
 
 The bare pass is that of plain_loop.py: forward, losses, backward, nothing else. Both are measured turn by turn in one
-process, since machines are shared. The floor is the FLOPs over the measured rate of a large matrix product, of the
-convolutions alone and of all products: every style layer needs two more, its Gram matrix and that one's derivative.
+process, since machines are shared. The floor is the FLOPs over the measured rate of a large matrix product: of the
+convolutions alone, and of all products. Every style layer needs two more, its Gram matrix, which is summed in float32
+whatever the convolutions do, and that one's derivative.
 """
 
 import json
@@ -46,8 +47,8 @@ def pass_gflop(width: int, height: int, layers: tuple[str, ...]) -> float:
 
 
 def gram_gflop(width: int, height: int, layers: Iterable[str]) -> float:
-    """The Gram matrices of ``layers`` and their derivatives."""
-    return sum(2 * 2 * KERNEL_SHAPES[name][-1] ** 2 * positions(width, height, name) for name in layers) / 1e9
+    """The Gram matrices of ``layers``; their derivatives need as much."""
+    return sum(2 * KERNEL_SHAPES[name][-1] ** 2 * positions(width, height, name) for name in layers) / 1e9
 
 
 def positions(width: int, height: int, layer: str) -> int:
@@ -100,17 +101,21 @@ def evaluations(folder: Path) -> None:
             photo, painting = (load_image(cut(name, folder, size)) for name in ("chelsea_cat", "starry_night"))
             evaluate = partial(Objective(vgg, settings, photo, painting), photo)
             evaluate()
-            rounds, rates = [], []
+            convolutions, gram = pass_gflop(*size, layers), gram_gflop(*size, style)
+            rounds, floors, bare_floors = [], [], []
             for _ in range(ROUNDS if size == (400, 300) else 3):
-                rates.append(product_rate(dtype=dtype))
+                rate, float32_rate = product_rate(dtype=dtype), product_rate()
+                floors.append((convolutions + gram) / rate + gram / float32_rate)
+                bare_floors.append(convolutions / rate)
                 rounds.append(seconds(evaluate))
-            gflop, millions, rate = pass_gflop(*size, layers), size[0] * size[1] / 1e6, median(rates)
-            everything = gflop + gram_gflop(*size, style)
-            ratio = median(taken * speed for taken, speed in zip(rounds, rates, strict=True))
+            over, over_bare = (
+                median(taken / floor for taken, floor in zip(rounds, which, strict=True))
+                for which in (floors, bare_floors)
+            )
             print(
-                f"evaluation  {median(rounds):.3f} s, {median(rounds) / millions:.2f} s/MP, "
-                f"{size[0]}x{size[1]} {dtype}: {ratio / everything:.2f} times {everything:.0f} GFLOP "
-                f"({ratio / gflop:.2f} times {gflop:.0f} of convolutions) at {rate:.0f} GFLOP/s"
+                f"evaluation  {median(rounds):.3f} s, {median(rounds) / (size[0] * size[1] / 1e6):.2f} s/MP, "
+                f"{size[0]}x{size[1]} {dtype}: {over:.2f} times the floor of all products, {median(floors):.3f} s; "
+                f"{over_bare:.2f} times that of {convolutions:.0f} GFLOP of convolutions"
             )
 
 
