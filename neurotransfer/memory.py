@@ -1,7 +1,7 @@
 """How much memory a run may take, how much it will take, and the largest tiles that stay within it.
 
 The model counts what a run holds at its fullest moment, the backward pass of its largest octave. Its constants were
-fitted to measured peaks (bench/memory.py; docs/performance.md); bytes throughout, GB are 10^9.
+fitted to measured peaks (bench/sizes.py; docs/performance.md); bytes throughout, GB are 10^9.
 """
 
 from collections.abc import Iterator
@@ -30,9 +30,9 @@ _PROCESS = 620e6  # TensorFlow, the weights, and the smallest graph
 _ADDRESSES = 0.9e9  # taken by TensorFlow but not used; counts where the address space is limited
 _PICTURES = 98.0  # a pixel of the result: picture, gradient, their predecessors, Adam's state, the photo
 _PAIR = 24.0  # a pixel of the result: one pair of L-BFGS
-_WINDOW = 230.0  # a pixel of a window, besides its activations
+_WINDOW = 130.0  # a pixel of a window, besides its activations
 _MAX_POOLING = 100.0  # a pixel of a window
-_HOLES = 1.33  # of what windows take: tiles leave holes in TensorFlow's memory that whole pictures do not
+_HOLES = 1.15  # of what windows take: tiles leave holes in TensorFlow's memory that whole pictures do not
 
 
 class MemoryPlan(NamedTuple):

@@ -71,7 +71,7 @@ def work(size: tuple[int, int], layers: tuple[str, ...], most_pixels: int | None
     return seen if len(tiles) == 1 else seen * _TWO_PASSES
 
 
-_TWO_PASSES = 1.45
+_TWO_PASSES = 1.48
 """Measured: forward, then forward and backward, relative to the latter alone."""
 
 
