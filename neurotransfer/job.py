@@ -14,6 +14,7 @@ from neurotransfer.images import open_picture
 from neurotransfer.interrupts import Stop, stop_signals
 from neurotransfer.memory import MemoryPlan, allowance, plan_memory
 from neurotransfer.outputs import OutputPlan, plan_output, release, run_name
+from neurotransfer.pace import WORTH_SAYING, forecast, spoken
 from neurotransfer.paper import PAPERS, long_side_on
 from neurotransfer.photos import Picture
 from neurotransfer.precision import choose_precision
@@ -21,7 +22,7 @@ from neurotransfer.record import Recorder, file_facts
 from neurotransfer.samples import PAINTING, PHOTO
 from neurotransfer.saving import ALPHAS
 from neurotransfer.settings import DEFAULT, INITS, Settings
-from neurotransfer.sizes import LARGEST_SINGLE, needed_layers, plan_size, plan_style_size
+from neurotransfer.sizes import LARGEST_SINGLE, needed_layers, plan_octaves, plan_size, plan_style_size
 from neurotransfer.weights import Weights, load_weights
 
 if TYPE_CHECKING:
@@ -134,7 +135,11 @@ def prepare(job: Job, claimed: OutputPlan | None = None, earlier: Earlier | None
     width, height = _announced_size(photo, painting, job.settings)
     precision = choose_precision(job.settings.precision)
     max_memory = job.max_memory or allowance()
-    _announce(plan_memory((width, height), job.settings, precision, max_memory))
+    memory = plan_memory((width, height), job.settings, precision, max_memory)
+    if earlier is None:
+        octaves = plan_octaves((width, height), job.settings)
+        seconds = forecast(job.settings, octaves, precision, memory.most_pixels)
+        _announce(memory, min(seconds, job.time_budget or seconds))
     weights = load_weights(job.weights, needed_layers(job.settings))
     facts = {
         "content": file_facts(job.content),
@@ -190,10 +195,11 @@ def _announced_size(photo: Picture, painting: Picture, settings: Settings) -> tu
     return width, height
 
 
-def _announce(memory: MemoryPlan) -> None:
+def _announce(memory: MemoryPlan, seconds: float) -> None:
     logger.log(
-        logging.INFO if memory.most_pixels else logging.DEBUG,
-        "At most %.1f GB of memory, %s.",
+        logging.INFO if memory.most_pixels or seconds > WORTH_SAYING else logging.DEBUG,
+        "This should take about %s and at most %.1f GB of memory, %s.",
+        spoken(seconds),
         memory.peak / 1e9,
         f"in tiles of up to {memory.most_pixels:,} pixels" if memory.most_pixels else "the picture as a whole",
     )

@@ -1,4 +1,4 @@
-"""How many updates are left, at which rate, and how long they will take. Knows clocks and counts, no pictures."""
+"""How many updates there will be, at which rate, and how long they will take. Knows clocks and counts, no pictures."""
 
 import logging
 import math
@@ -6,13 +6,24 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from neurotransfer.layers import KERNEL_SHAPES
 from neurotransfer.settings import Settings
-from neurotransfer.sizes import share_updates
+from neurotransfer.sizes import needed_layers, share_updates
+from neurotransfer.tiles import stride, work
 
 logger = logging.getLogger(__name__)
 
 _TIMED = 2  # updates, before an estimate
-_WORTH_SAYING = 60.0  # seconds
+WORTH_SAYING = 60.0
+"""Seconds from which on a run's time is told unasked."""
+
+# Measured (docs/performance.md): what a forecast multiplies the floor by, seconds to start, updates' worth of targets.
+_OVER_THE_FLOOR = 1.22
+_BFLOAT16_SPEED = 1.85
+_START = 3.0
+_TARGETS = 2.0
 
 
 class Pace:
@@ -79,8 +90,8 @@ class Pace:
         if self._deadline is not None:
             self._shorten(self._deadline - time.monotonic())
         left = self.seconds_left()
-        if left is not None and left > _WORTH_SAYING:
-            logger.info("About %s to go (%d updates).", _spoken(left), self.total - self.index)
+        if left is not None and left > WORTH_SAYING:
+            logger.info("About %s to go (%d updates).", spoken(left), self.total - self.index)
 
     def skip(self, octave: int) -> None:
         """Leave the rest of this octave out."""
@@ -121,6 +132,35 @@ def extended(state: Mapping[str, Any], more: int) -> dict[str, Any]:
     return {**state, "counts": [*counts, last + more], "origin": state["index"]}
 
 
-def _spoken(seconds: float) -> str:
+def forecast(settings: Settings, sizes: list[tuple[int, int]], precision: str, most_pixels: int | None) -> float:
+    """Return the seconds that a run of octaves of these sizes should take on this machine, before any of it was done.
+
+    That is the arithmetic of its convolutions over the rate of a matrix product, which is measured now. Right within a
+    third or so; what `Pace` says after two updates is better.
+    """
+    layers, counts = needed_layers(settings), share_updates(settings.updates, len(sizes))
+    pixels = sum(
+        (count + _TARGETS) * work(size, layers, most_pixels) for count, size in zip(counts, sizes, strict=True)
+    )
+    a_pixel = sum(4.0 * math.prod(KERNEL_SHAPES[name]) / stride(name) ** 2 for name in layers)
+    rate = _product_rate() * (_BFLOAT16_SPEED if precision == "bfloat16" else 1.0)
+    return _START + _OVER_THE_FLOOR * pixels * a_pixel / rate
+
+
+def _product_rate(size: int = 1024) -> float:
+    """Return the FLOPs a second of a float32 matrix product on all cores: the best of five, within some 0.05 s."""
+    matrix = np.ones((size, size), dtype=np.float32)
+    taken = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        matrix @ matrix
+        taken.append(time.perf_counter() - begun)
+    return 2.0 * size**3 / min(taken)
+
+
+def spoken(seconds: float) -> str:
+    """Return a time in words: ``45 s``, ``1 min 30 s``, ``2 h 5 min``."""
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min {rest} s"
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

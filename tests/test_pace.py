@@ -2,6 +2,7 @@
 
 import logging
 import math
+import time
 
 import pytest
 
@@ -79,3 +80,30 @@ def test_the_estimate_counts_work(clock, caplog):
     timed(pace.Pace(Settings(steps=20), work), clock, 3.0)
     seconds = 3 * (shares[0] - 2) + 12 * shares[1]
     assert caplog.messages == [f"About {seconds // 60} min {seconds % 60} s to go (18 updates)."]
+
+
+def test_a_forecast_is_arithmetic_over_the_rate(monkeypatch):
+    """400x300 up to conv4_2: 134 GFLOP an update (counted by bench/step.py), so 60 and two more at 1000 GFLOP/s."""
+    monkeypatch.setattr(pace, "_product_rate", lambda: 1e12)
+
+    def painting(precision="float32", sizes=((400, 300),), most_pixels=None, **changes):
+        return pace.forecast(Settings(steps=60, **changes), list(sizes), precision, most_pixels) - pace._START
+
+    assert painting() == pytest.approx(62 * 0.134 * pace._OVER_THE_FLOOR, rel=0.01)
+    assert painting("bfloat16") == pytest.approx(painting() / pace._BFLOAT16_SPEED)
+    assert painting(style_layers=(("conv5_1", 1.0),)) > 1.2 * painting()
+    assert painting(sizes=((200, 150), (400, 300))) < 0.7 * painting()
+    assert painting(sizes=((1600, 1200),), most_pixels=250_000) > 1.8 * painting(sizes=((1600, 1200),))
+
+
+def test_the_rate_of_this_machine_is_measured_quickly():
+    begun = time.perf_counter()
+    assert 1e9 < pace._product_rate() < 1e15
+    assert time.perf_counter() - begun < 2
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(59.4, "59 s"), (59.6, "1 min 0 s"), (90, "1 min 30 s"), (7500, "2 h 5 min")]
+)
+def test_times_in_words(seconds, words):
+    assert pace.spoken(seconds) == words
