@@ -135,7 +135,7 @@ def prepare(job: Job, claimed: OutputPlan | None = None, earlier: Earlier | None
     width, height = _announced_size(photo, painting, job.settings)
     precision = choose_precision(job.settings.precision)
     max_memory = job.max_memory or allowance()
-    memory = plan_memory((width, height), job.settings, precision, max_memory)
+    memory = plan_memory((width, height), job.settings, precision, max_memory, (photo.size, painting.size))
     if earlier is None:
         octaves = plan_octaves((width, height), job.settings)
         seconds = forecast(job.settings, octaves, precision, memory.most_pixels)

@@ -4,8 +4,9 @@ The model counts what a run holds at its fullest moment, the backward pass of it
 fitted to measured peaks (bench/sizes.py; docs/performance.md); bytes throughout, GB are 10^9.
 """
 
+import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import psutil
@@ -14,7 +15,7 @@ from neurotransfer.errors import NeurotransferError
 from neurotransfer.images import fit
 from neurotransfer.layers import KERNEL_SHAPES
 from neurotransfer.settings import Settings
-from neurotransfer.sizes import SMALLEST, needed_layers
+from neurotransfer.sizes import SMALLEST, needed_layers, plan_style_size
 from neurotransfer.tiles import stride
 
 SAFE_SHARE = 0.8
@@ -28,7 +29,9 @@ HISTORIES = (20, 10, 5, 3)
 # Fitted to measured peaks; bytes.
 _PROCESS = 620e6  # TensorFlow, the weights, and the smallest graph
 _ADDRESSES = 0.9e9  # taken by TensorFlow but not used; counts where the address space is limited
-_PICTURES = 98.0  # a pixel of the result: picture, gradient, their predecessors, Adam's state, the photo
+_PICTURES = 90.0  # a pixel of the result: picture, gradient, the picture before, Adam's state
+_SOURCE = 4.0  # a pixel of the photo's and of the painting's file, which stay decoded
+_PAINTING = 15.0  # a pixel of the painting at its size for the result, beyond as many as the result has
 _PAIR = 24.0  # a pixel of the result: one pair of L-BFGS
 _WINDOW = 130.0  # a pixel of a window, besides its activations
 _MAX_POOLING = 100.0  # a pixel of a window
@@ -46,19 +49,26 @@ class MemoryPlan(NamedTuple):
     """Estimated peak of the process, bytes."""
 
 
-def plan_memory(size: tuple[int, int], settings: Settings, precision: str, max_memory: float) -> MemoryPlan:
-    """Return how to paint ``size`` (width, height) in ``max_memory`` bytes for the whole process.
+Size = tuple[int, int]
+"""Width and height."""
 
-    The longest history of L-BFGS counts more than the largest tiles, a whole picture more than any tiles.
+
+def plan_memory(
+    size: Size, settings: Settings, precision: str, max_memory: float, sources: tuple[Size, Size] | None = None
+) -> MemoryPlan:
+    """Return how to paint ``size`` in ``max_memory`` bytes for the whole process.
+
+    The longest history of L-BFGS counts more than the largest tiles, a whole picture more than any tiles. ``sources``
+    are the sizes of the photo's and the painting's file; None: as large as the result.
 
     Raises:
         NeurotransferError: it cannot be done; the message names the largest size that can.
     """
-    plans = list(_plans(size, settings, precision))
+    plans = list(_plans(size, settings, precision, sources))
     for plan in plans:
         if plan.peak <= max_memory:
             return plan
-    largest = largest_side(size, settings, precision, max_memory)
+    largest = largest_side(size, settings, precision, max_memory, sources)
     advice = f"the largest --size that fits is {largest}" if largest else "not even the smallest size fits"
     raise NeurotransferError(
         f"{size[0]}x{size[1]} pixels need {plans[-1].peak / 1e9:.1f} GB of memory, "
@@ -72,20 +82,24 @@ def allowance() -> float:
     Free is what the system has available, what the control group allows, and what the process's own limits leave.
     """
     resident = float(psutil.Process().memory_info().rss)
-    free = min(float(psutil.virtual_memory().available), *_group_room(), *_own_room())
+    free = min([float(psutil.virtual_memory().available), *_group_room(), *_own_room()])
     return resident + SAFE_SHARE * max(0.0, free)
 
 
-def _plans(size: tuple[int, int], settings: Settings, precision: str) -> Iterator[MemoryPlan]:
+def _plans(
+    size: Size, settings: Settings, precision: str, sources: tuple[Size, Size] | None = None
+) -> Iterator[MemoryPlan]:
     """Yield the plans for a size, best first."""
     width, height = size
     pixels = width * height
     item = 2 if precision == "bfloat16" else 4
     layers = needed_layers(settings)
-    painting = pixels * max(0.0, settings.style_scale**2 - 1.0) * 15.0
+    photo, painting = sources or (size, size)
+    held = _SOURCE * (_area(photo) + _area(painting))
+    held += _PAINTING * max(0, _area(plan_style_size(painting, size, settings)) - pixels)
     targets = sum(KERNEL_SHAPES[name][3] / stride(name) ** 2 for name, _ in settings.content_layers) * item
     window = _WINDOW + item * _activations(layers) + (_MAX_POOLING if settings.pooling == "max" else 0.0)
-    fixed = _PROCESS + pixels * (_PICTURES + targets) + painting
+    fixed = _PROCESS + pixels * (_PICTURES + targets) + held
     for history in HISTORIES if settings.optimizer == "lbfgs" else (0,):
         for most in (None, *WINDOWS):
             if most is None or most < pixels:
@@ -100,27 +114,44 @@ def _activations(layers: tuple[str, ...]) -> float:
     return kept + pooled
 
 
-def largest_side(size: tuple[int, int], settings: Settings, precision: str, max_memory: float) -> int | None:
+def _area(size: Size) -> int:
+    return size[0] * size[1]
+
+
+def largest_side(
+    size: Size, settings: Settings, precision: str, max_memory: float, sources: tuple[Size, Size] | None = None
+) -> int | None:
     """Return the largest long side below that of ``size`` that fits."""
     low, high = 0, max(size)
     while high - low > 1:
         middle = (low + high) // 2
-        fits = any(plan.peak <= max_memory for plan in _plans(fit(size, middle), settings, precision))
+        fits = any(plan.peak <= max_memory for plan in _plans(fit(size, middle), settings, precision, sources))
         low, high = (middle, high) if fits else (low, middle)
     return low if low >= SMALLEST else None
 
 
-def _group_room() -> Iterator[float]:
-    """Yield what the control group, versions 2 and 1, leaves."""
-    for folder, limit, usage in (
-        ("/sys/fs/cgroup", "memory.max", "memory.current"),
-        ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+def _group_room(root: Path = Path("/")) -> Iterator[float]:
+    """Yield what the process's control group and all groups above it leave, of version 2 and of version 1."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:  # no control groups
+        lines = []
+    own = {controllers: path for _, controllers, path in (line.split(":", 2) for line in lines)}
+    for controllers, base, limit, usage in (
+        ("", "sys/fs/cgroup", "memory.max", "memory.current"),
+        ("memory", "sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
     ):
-        try:
-            allowed, used = (int(Path(folder, name).read_text()) for name in (limit, usage))
-        except (OSError, ValueError):  # another version, no limit ("max"), or no control groups
-            continue
-        yield float(allowed - used)
+        # Inside a container the path may be the host's; then its own group is the one at the base.
+        inner = PurePosixPath(own.get(controllers, "/").lstrip("/"))
+        for group in (inner, *inner.parents):
+            folder = root / base / group
+            try:
+                allowed, used = (int((folder / name).read_text()) for name in (limit, usage))
+                stale = re.search(r"^inactive_file (\d+)$", (folder / "memory.stat").read_text(), re.MULTILINE)
+            except (OSError, ValueError):  # another version, no such group here, or no limit ("max")
+                continue
+            # Cached files that nobody has used lately are given up before anything is killed.
+            yield float(allowed - used + (int(stale[1]) if stale else 0))
 
 
 def _own_room() -> Iterator[float]:

@@ -76,7 +76,7 @@ def stylize(
     if not isinstance(weights, Weights):
         weights = load_weights(weights, needed_layers(settings))
     precision = choose_precision(settings.precision)
-    memory = plan_memory(sizes[-1], settings, precision, max_memory or allowance())
+    memory = plan_memory(sizes[-1], settings, precision, max_memory or allowance(), (photo.size, painting.size))
     network = VGG19(weights, settings.pooling, precision, settings.padding)
     del weights  # the network has its own copy
     layers = needed_layers(settings)

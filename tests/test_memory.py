@@ -29,6 +29,8 @@ def test_the_plan_stays_below_its_budget():
         for settings in (Settings(), preset("fast"), preset("seed")):
             plan = plan_memory((1000, 700), settings, "float32", budget)
             assert plan.peak <= budget
+            plans = list(memory._plans((1000, 700), settings, "float32"))
+            assert all(better.peak > budget for better in plans[: plans.index(plan)])
 
 
 def test_lbfgs_gives_up_pairs_before_it_gives_up():
@@ -55,6 +57,49 @@ def test_limits_of_the_process_and_its_group_count(monkeypatch, tmp_path):
     limited = allowance()
     assert limited == pytest.approx(resident + 0.8 * 5e8, rel=0.05)
     assert limited < unlimited
+
+
+@pytest.mark.parametrize(
+    ("line", "base", "limit", "usage"),
+    [
+        ("0::/user/me", "sys/fs/cgroup", "memory.max", "memory.current"),
+        ("5:memory:/user/me", "sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ],
+)
+def test_the_groups_above_count_and_unused_cache_does_not(tmp_path, line, base, limit, usage):
+    def group(path, allowed, used, stale):
+        folder = tmp_path / base / path
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / limit).write_text(f"{allowed}\n")
+        (folder / usage).write_text(f"{used}\n")
+        (folder / "memory.stat").write_text(f"anon 5\ninactive_file {stale}\n")
+
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text(f"1:cpu:/elsewhere\n{line}\n")
+    group("user/me", "max", 3, 0)
+    group("user", 1000, 700, 50)
+    group("", 9000, 800, 0)
+    assert sorted(memory._group_room(tmp_path)) == [350.0, 8200.0]
+
+
+def test_a_machine_without_limits_has_what_is_free(monkeypatch, tmp_path):
+    """As most have: neither control groups that limit nor limits of the process."""
+    assert list(memory._group_room(tmp_path)) == []
+    monkeypatch.setattr(memory, "_group_room", lambda: iter(()))
+    monkeypatch.setattr(memory, "_own_room", lambda: iter(()))
+    assert allowance() > 0.5 * memory.psutil.virtual_memory().available
+
+
+def test_large_files_count():
+    small, large = (
+        next(memory._plans((512, 384), Settings(), "bfloat16", sources)).peak
+        for sources in (((512, 384), (512, 384)), ((16_000, 12_000), (512, 384)))
+    )
+    assert large - small == pytest.approx(4 * 16_000 * 12_000, rel=0.01)
+    tall = next(memory._plans((4000, 1000), Settings(), "bfloat16", ((4000, 1000), (3000, 4000)))).peak
+    flat = next(memory._plans((4000, 1000), Settings(), "bfloat16", ((4000, 1000), (4000, 3000)))).peak
+    assert tall == pytest.approx(flat, rel=0.05)
+    assert flat > next(memory._plans((4000, 1000), Settings(), "bfloat16")).peak + 1e8
 
 
 def test_a_resource_limit_gives_the_sentence_and_no_file(command, tmp_path):
