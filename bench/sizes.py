@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> None:
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for width, height in SIZES:
         millions = width * height / 1e6
-        for plan in memory._plans((width, height), Settings(), choose_precision(precision)):
+        for plan in memory._plans((width, height), Settings(octaves=False), choose_precision(precision)):
             if plan.peak / 1e9 > (limits or [12.0])[0] or plan.most_pixels not in (None, *WINDOWS):
                 continue
             child = [sys.executable, __file__, "child", json.dumps([width, height, plan.most_pixels, precision])]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from neurotransfer.errors import InputError, NotFiniteError
 from neurotransfer.images import fit, open_picture, pixels
+from neurotransfer.memory import allowance, plan_memory
 from neurotransfer.photos import Picture
 from neurotransfer.settings import Settings
 from neurotransfer.sizes import needed_layers, plan_style_size
@@ -32,6 +33,7 @@ def evaluate(
 
     Raises:
         InputError: a file cannot be used, or a picture's shape is not the photo's. Raised before any work.
+        NeurotransferError: a picture does not fit into the memory.
     """
     photo, painting = (open_picture(path, max_pixels) for path in (content, style))
     opened = [(path, open_picture(path, max_pixels)) for path in pictures]
@@ -49,7 +51,8 @@ def evaluate(
         if size not in objectives:
             objectives.clear()  # one size's targets at a time
             style_target = pixels(painting, plan_style_size(painting.size, size, settings))
-            objectives[size] = Objective(network, settings, pixels(photo, size), style_target)
+            plan = plan_memory(size, settings, "float32", allowance(), (photo.size, painting.size))
+            objectives[size] = Objective(network, settings, pixels(photo, size), style_target, plan.most_pixels)
         losses = objectives[size](pixels(picture, size), gradient=False).losses
         if not math.isfinite(losses.total):
             raise NotFiniteError(f"The losses of {path} are not finite; expected numbers. Try lower weights.")

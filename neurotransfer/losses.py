@@ -24,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from neurotransfer.backend import tf
+from neurotransfer.errors import NotFiniteError
 from neurotransfer.vgg import Tensor
 
 _TINY = 1e-6
@@ -122,8 +123,17 @@ class Whitening(NamedTuple):
 
 
 def whitening(target: Tensor, exponent: float) -> Whitening:
-    """Return the metric of a painting's Gram matrix (channels, channels)."""
-    values, basis = np.linalg.eigh(target.numpy().astype(np.float64))
+    """Return the metric of a painting's Gram matrix (channels, channels).
+
+    Raises:
+        NotFiniteError: the matrix holds no numbers.
+    """
+    matrix = target.numpy().astype(np.float64)
+    if not np.isfinite(matrix).all():
+        raise NotFiniteError(
+            "A Gram matrix of the painting is not finite, expected numbers; the weights are damaged or far too large."
+        )
+    values, basis = np.linalg.eigh(matrix)
     values = np.maximum(values, 0.0) / values.max()
     factors = ((values[:, np.newaxis] + values) / 2.0 + 1e-2) ** -exponent
     return Whitening(tf.constant(basis, tf.float32), tf.constant(factors, tf.float32))

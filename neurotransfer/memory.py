@@ -15,7 +15,7 @@ from neurotransfer.errors import NeurotransferError
 from neurotransfer.images import fit
 from neurotransfer.layers import KERNEL_SHAPES
 from neurotransfer.settings import Settings
-from neurotransfer.sizes import SMALLEST, needed_layers, plan_style_size
+from neurotransfer.sizes import SMALLEST, needed_layers, plan_octaves, plan_style_size
 from neurotransfer.tiles import stride
 
 SAFE_SHARE = 0.8
@@ -36,6 +36,7 @@ _PAIR = 24.0  # a pixel of the result: one pair of L-BFGS
 _WINDOW = 130.0  # a pixel of a window, besides its activations
 _MAX_POOLING = 100.0  # a pixel of a window
 _HOLES = 1.15  # of what windows take: tiles leave holes in TensorFlow's memory that whole pictures do not
+_OCTAVES_HOLES = 2.0  # likewise, where each octave has windows of its own shape
 
 
 class MemoryPlan(NamedTuple):
@@ -100,10 +101,11 @@ def _plans(
     targets = sum(KERNEL_SHAPES[name][3] / stride(name) ** 2 for name, _ in settings.content_layers) * item
     window = _WINDOW + item * _activations(layers) + (_MAX_POOLING if settings.pooling == "max" else 0.0)
     fixed = _PROCESS + pixels * (_PICTURES + targets) + held
+    holes = _HOLES if len(plan_octaves(size, settings)) == 1 else _OCTAVES_HOLES
     for history in HISTORIES if settings.optimizer == "lbfgs" else (0,):
         for most in (None, *WINDOWS):
             if most is None or most < pixels:
-                seen = pixels if most is None else most * _HOLES
+                seen = pixels if most is None else most * holes
                 yield MemoryPlan(most, history, fixed + pixels * history * _PAIR + seen * window)
 
 

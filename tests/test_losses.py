@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from neurotransfer.backend import tf
+from neurotransfer.errors import NotFiniteError
 from neurotransfer.losses import combined, content_loss, gram, squared_distance, style_loss, total_variation, whitening
 
 from .conftest import relative
@@ -33,6 +34,31 @@ def test_gram_gradient_against_finite_differences(features):
         nudge[place] = 1e-6
         difference = gram(tf.constant(features + nudge)) - gram(tf.constant(features - nudge))
         assert found[place] == pytest.approx(np.sum(difference.numpy() * upstream) / 2e-6, rel=1e-5)
+
+
+@pytest.mark.parametrize("part", [None, (1, 4, 2, 6)])
+def test_total_variation_gradient_against_finite_differences(features, part):
+    image = features[..., :3] * 50
+    owned = None if part is None else tf.constant(part)
+    pixels = tf.constant(image)
+    with tf.GradientTape() as tape:
+        tape.watch(pixels)
+        value = total_variation(pixels, (5, 7), owned)
+    found = tape.gradient(value, pixels).numpy()
+    assert np.ptp(found) > 0
+    for place in np.ndindex(image.shape):
+        nudge = np.zeros_like(image)
+        nudge[place] = 1e-5
+        difference = total_variation(tf.constant(image + nudge), (5, 7), owned) - total_variation(
+            tf.constant(image - nudge), (5, 7), owned
+        )
+        assert found[place] == pytest.approx(float(difference) / 2e-5, rel=1e-4, abs=1e-6)
+
+
+def test_a_gram_matrix_without_numbers_is_a_sentence():
+    with pytest.raises(NotFiniteError, match="weights are damaged"):
+        whitening(tf.constant([[1.0, np.nan], [np.nan, 1.0]]), 0.25)
+    assert whitening(tf.constant([[1.0, 0.5], [0.5, 1.0]]), 0.25).basis.shape == (2, 2)
 
 
 def test_loss_forms(features):
