@@ -87,6 +87,21 @@ def test_a_damaged_record(command, npz, cache):
     assert command("weights", "info").returncode == 0
 
 
+def test_a_record_without_its_archive(command, npz, cache):
+    command("weights", "import", npz)
+    (cache / "vgg19-full.npz").unlink()
+    mend = "vgg19-full.npz is gone, though its record is there; run 'neurotransfer weights remove' and fetch or import"
+    problems = {finding.name: finding.problem for finding in doctor._weights()}
+    assert problems["weights"] is None, "runs use the built-in ones"
+    assert mend in problems["full"]
+    for arguments in (("info", "--weights", "full"), ("use", "full"), ("verify",)):
+        done = command("weights", *arguments)
+        assert done.returncode == 2
+        assert mend in done.stderr
+    assert command("weights", "remove").returncode == 0
+    assert command("weights", "import", npz).returncode == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
