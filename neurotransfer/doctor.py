@@ -143,7 +143,7 @@ def _weights() -> Iterator[Finding]:
     except NeurotransferError as error:
         yield Finding("weights", "cannot be used", str(error))
     try:
-        record = installed.record()
+        record = installed.required() if installed.record() else None
         used = "used by runs" if record and record.used else "not used: neurotransfer weights use full"
         yield Finding("full", f"installed from {record.source}, {used}" if record else "not installed")
     except NeurotransferError as error:

@@ -16,6 +16,11 @@ class InputError(NeurotransferError):
     exit_code = 2
 
 
+def reason_of(error: Exception) -> str:
+    """Return another library's message as the short end of a sentence; it may be empty, or have many lines."""
+    return (str(error).splitlines() or [""])[0].rstrip(".")[:120] or type(error).__name__
+
+
 class NotFiniteError(NeurotransferError):
     """A loss became NaN or infinite; the last good picture is kept."""
 

@@ -78,10 +78,15 @@ def required() -> Record:
         InputError: nothing is, or the archive is gone.
     """
     found = record()
-    if found is None or not found.path.is_file():
+    if found is None:
         raise InputError(
             f"The full weights were expected in {folder()}, found nothing; run 'neurotransfer weights fetch' or "
             "'neurotransfer weights import FILE', or use 'builtin'."
+        )
+    if not found.path.is_file():
+        raise InputError(
+            f"{found.path} is gone, though its record is there; run 'neurotransfer weights remove' and fetch or import "
+            "the full weights again, or give '--weights builtin'."
         )
     return found
 

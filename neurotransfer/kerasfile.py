@@ -4,6 +4,7 @@ Keras' VGG-19 is the same network with its first layer turned to BGR input; here
 read: no model is built from the file, so nothing in it can run.
 """
 
+import math
 import re
 import shutil
 import tempfile
@@ -13,7 +14,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from neurotransfer.errors import NeurotransferError
+from neurotransfer.errors import NeurotransferError, reason_of
 from neurotransfer.kernels import MOST_NUMBERS, Kernels, WrongNetworkError, checked
 from neurotransfer.layers import LAYERS, MEAN_PIXEL
 
@@ -43,8 +44,10 @@ def read_keras_archive(path: Path) -> tuple[Kernels, tuple[float, float, float],
                     raise WrongNetworkError(f"unpack to more than {MOST_BYTES // 10**6} MB")
                 with archive.open(INSIDE) as member:
                     shutil.copyfileobj(member, unpacked)
-        except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-            raise WrongNetworkError(f"cannot be read as a .keras archive: {str(error).rstrip('.')}") from None
+        except (WrongNetworkError, OSError, MemoryError):  # not the archive's fault, a full disk for one
+            raise
+        except Exception as error:  # every compression has errors of its own
+            raise WrongNetworkError(f"cannot be read as a .keras archive: {reason_of(error)}") from None
         return _read(unpacked, "Keras, .keras")
 
 
@@ -62,8 +65,7 @@ def _read(handle: BinaryIO, layout: str) -> tuple[Kernels, tuple[float, float, f
     except WrongNetworkError as error:
         raise WrongNetworkError(f"are not those of VGG-19: {error}") from None
     except Exception as error:  # h5py raises nearly anything on damaged files
-        reason = (str(error).splitlines() or [""])[0].rstrip(".")[:120] or type(error).__name__
-        raise WrongNetworkError(f"cannot be read as an HDF5 file: {reason}") from None
+        raise WrongNetworkError(f"cannot be read as an HDF5 file: {reason_of(error)}") from None
     kernel, bias = kernels["conv1_1"]
     kernels["conv1_1"] = np.ascontiguousarray(kernel[:, :, ::-1, :]), bias  # BGR -> RGB
     return kernels, MEAN_PIXEL, layout
@@ -101,7 +103,12 @@ def _layers(folders: dict[str, list[Any]]) -> dict[str, tuple[Any, Any]]:
 
 
 def _numbers(dataset: Any) -> Any:
-    """Return a dataset's content, its size having been looked at first: an array may claim any."""
-    if dataset.size > MOST_NUMBERS or dataset.is_virtual or dataset.external:
-        raise WrongNetworkError(f"{dataset.name} has the shape {dataset.shape} or lies in another file")
+    """Return a dataset's content, its claims having been looked at first: any size, of entries, too, or of chunks."""
+    if dataset.is_virtual or dataset.external:
+        raise WrongNetworkError(f"{dataset.name} lies in another file")
+    if dataset.dtype.kind not in "fiu":
+        raise WrongNetworkError(f"{dataset.name} does not hold numbers")
+    for shape in (dataset.shape, dataset.chunks or ()):  # a chunk is unpacked whole, and may be larger than the array
+        if math.prod(shape) > MOST_NUMBERS:
+            raise WrongNetworkError(f"{dataset.name} has the shape {shape}")
     return dataset[()]

@@ -22,7 +22,7 @@ Value = Any
 MOST_BYTES = 800_000_000
 """Bytes read from one file, after decompression; the official one has 580 million."""
 MOST_PARTS = 100_000
-"""Matrices in one file; the official one has some 3000."""
+"""Matrices, and elements outside of any, in one file; the official one has some 3000."""
 DEEPEST = 16
 """Cells and structs within each other."""
 
@@ -58,6 +58,7 @@ def read_matlab(path: Path, names: Collection[str], most_numbers: int) -> dict[s
         size = path.stat().st_size
         budget = _Budget()
         while (start := handle.tell()) < size:
+            budget.take(parts=1)  # whatever it is: a file may hold nothing but empty elements of unknown kinds
             kind, length = struct.unpack(order + "II", _exactly(handle.read, 8))
             end = start + 8 + length
             if end > size:
@@ -103,8 +104,8 @@ class _Inflating(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        part = raw = b""
-        while not part:
+        part = b""
+        while not part and not self._stream.eof:  # what follows the end of the stream would pile up inside it
             raw = self._stream.unconsumed_tail or self._handle.read(min(self._left, 1 << 16))
             self._left -= 0 if self._stream.unconsumed_tail else len(raw)
             try:
@@ -234,10 +235,10 @@ class _Reader:
         return name, self._structs(shape, depth)
 
     def _count(self, shape: tuple[int, ...], parts: int = 1) -> int:
-        """Return the number of entries; each takes ``parts`` elements, whose tags alone have 8 bytes."""
+        """Return the number of entries; each takes ``parts`` elements (one or more), whose tags alone have 8 bytes."""
         count = math.prod(shape)
         if count * parts * 8 > self._room:
-            raise MatlabError(f"it claims {count} entries where there is room for {self._room // 8 // max(parts, 1)}")
+            raise MatlabError(f"it claims {count} entries where there is room for {self._room // 8 // parts}")
         return count
 
     def _array(self, shape: tuple[int, ...]) -> Value:
@@ -250,7 +251,10 @@ class _Reader:
         dtype = np.dtype(self._order + _NUMBERS[kind])
         if len(data) != count * dtype.itemsize:
             raise MatlabError(f"an array of shape {shape} has {len(data)} bytes, expected {count * dtype.itemsize}")
-        return np.frombuffer(data, dtype).reshape(shape, order="F")
+        try:
+            return np.frombuffer(data, dtype).reshape(shape, order="F")
+        except ValueError:  # NumPy multiplies the sides of an empty array, too
+            raise MatlabError(f"an array has the shape {shape}") from None
 
     def _child(self, depth: int) -> Value:
         kind, length, data = self._tag()
@@ -265,5 +269,7 @@ class _Reader:
         _, data = self._data(1 << 16)
         starts = range(0, len(data), lengths[0])
         fields = [data[start : start + lengths[0]].partition(b"\0")[0].decode("latin-1") for start in starts]
+        if not fields:
+            return {}  # as many entries as it may claim: nothing vouches for them
         records = [{field: self._child(depth) for field in fields} for _ in range(self._count(shape, len(fields)))]
         return records[0] if len(records) == 1 else records

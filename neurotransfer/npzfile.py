@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from neurotransfer.errors import reason_of
 from neurotransfer.kernels import Kernel, Kernels, WrongNetworkError, checked, checked_mean
 from neurotransfer.layers import KERNEL_SHAPES, LAYERS, MEAN_PIXEL
 from neurotransfer.saving import atomic_file
@@ -39,8 +40,7 @@ def read_npz(path: Path, layers: tuple[str, ...] = LAYERS) -> tuple[Kernels, tup
     except KeyError as error:
         raise WrongNetworkError(f"are not those of VGG-19: {error.args[0]}") from None
     except Exception as error:  # zip and array readers raise nearly anything on damaged files
-        reason = (str(error).splitlines() or [""])[0].rstrip(".")[:120] or type(error).__name__
-        raise WrongNetworkError(f"cannot be read as a NumPy archive: {reason}") from None
+        raise WrongNetworkError(f"cannot be read as a NumPy archive: {reason_of(error)}") from None
     return kernels, mean, "full precision" if plain else "one byte a weight"
 
 

@@ -67,10 +67,6 @@ def import_(file: Path, quiet: bool) -> None:
     """Keep the weights in FILE as the full ones: MatConvNet .mat, Keras .h5 or .keras, NumPy .npz."""
     from neurotransfer.weights import install
 
-    if not file.is_file():
-        raise InputError(
-            f"{file} was expected to be a file of weights, found {'a folder' if file.is_dir() else 'nothing'}."
-        )
     _tell_installed(install(file, file.name), quiet=quiet)
 
 

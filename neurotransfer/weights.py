@@ -68,14 +68,21 @@ def find_weights(choice: str | Path | None = None) -> Path:
         return _BUILTIN_PATH
     if str(choice) == FULL:
         return installed.required().path
-    path = Path(choice)
-    if not path.is_file():
+    return _file(Path(choice))
+
+
+def _file(path: Path) -> Path:
+    """Return ``path``; raise `InputError` unless a file is there."""
+    try:
+        if path.is_file():
+            return path
         found = "a folder" if path.is_dir() else "nothing"
-        raise InputError(
-            f"The weights {path} were expected to be a file, found {found}; "
-            f"give the path of {OFFICIAL_NAME} or of another file of VGG-19, or 'builtin' for those in the package."
-        )
-    return path
+    except OSError as error:  # a name longer than names can be, a folder that lets nobody look into it
+        found = f"nothing ({error.strerror or error})"
+    raise InputError(
+        f"The weights {path} were expected to be a file, found {found}; "
+        f"give the path of {OFFICIAL_NAME} or of another file of VGG-19, or 'builtin' for those in the package."
+    )
 
 
 def load_weights(choice: str | Path | None = None, layers: tuple[str, ...] = LAYERS) -> Weights:
@@ -85,7 +92,10 @@ def load_weights(choice: str | Path | None = None, layers: tuple[str, ...] = LAY
         InputError: the file is missing, damaged, or not the convolution part of VGG-19.
         NeurotransferError: a Keras file is given, and h5py is not installed.
     """
-    path = find_weights(choice)
+    return _load(find_weights(choice), layers)
+
+
+def _load(path: Path, layers: tuple[str, ...] = LAYERS) -> Weights:
     expected = "expected VGG-19 as a file of MatConvNet (.mat), Keras (.h5, .keras) or NumPy (.npz)"
     advice = "give another file, or 'builtin' for the weights in the package"
     try:
@@ -125,7 +135,7 @@ def install(file: Path, source: str) -> installed.Record:
         NeurotransferError: they cannot be written.
     """
     installed.require_none()
-    loaded = load_weights(file)
+    loaded = _load(_file(file))
     return installed.keep(loaded.layers, loaded.mean_pixel, source, loaded.source.layout, loaded.source.sha256)
 
 

@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
+from neurotransfer import kerasfile
 from neurotransfer.errors import InputError
 from neurotransfer.layers import LAYERS, MEAN_PIXEL
 from neurotransfer.weights import load_weights
@@ -77,17 +78,60 @@ def test_cut_files(folder, tmp_path, name, share):
         load_weights(tmp_path / name)
 
 
-def test_datasets_that_claim_too_much_or_lie_elsewhere(tmp_path, weights):
-    with h5py.File(tmp_path / "huge.h5", "w") as file:
+SHAPE = (3, 3, 3, 64)
+
+
+def too_many_entries(folder, place):
+    place.create_dataset("kernel", (1 << 20, 1 << 20, 3, 3), "f4", chunks=(1, 1, 3, 3))
+
+
+def large_entries(folder, place):
+    place.create_dataset("kernel", SHAPE, "S600000", chunks=True)
+
+
+def large_chunks(folder, place):
+    """A megabyte of file would become one of memory a thousand times as large."""
+    place.create_dataset("kernel", SHAPE, "f4", maxshape=(None,) * 4, chunks=(512, 512, 16, 64), compression="gzip")
+
+
+def external(folder, place):
+    (folder / "other").write_bytes(bytes(4 * 3 * 3 * 3 * 64))
+    place.create_dataset("kernel", SHAPE, "f4", external=folder / "other")
+
+
+def virtual(folder, place):
+    layout = h5py.VirtualLayout(SHAPE, "f4")
+    layout[:] = h5py.VirtualSource(folder / "other", "kernel", SHAPE)
+    place.create_virtual_dataset("kernel", layout)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "reason"),
+    [
+        (too_many_entries, r"has the shape \(1048576, 1048576, 3, 3\)"),
+        (large_entries, "does not hold numbers"),
+        (large_chunks, r"has the shape \(512, 512, 16, 64\)"),
+        (external, "lies in another file"),
+        (virtual, "lies in another file"),
+    ],
+)
+def test_datasets_that_claim_too_much_or_lie_elsewhere(tmp_path, kernel, reason):
+    with h5py.File(tmp_path / "odd.h5", "w") as file:
         for layer in LAYERS:
+            place = file.create_group(f"block{layer[4]}_conv{layer[6]}")
+            kernel(tmp_path, place)
+            place["bias"] = np.ones(64)
+    with pytest.raises(InputError, match=f"are not those of VGG-19: /block1_conv1/kernel {reason}"):
+        load_weights(tmp_path / "odd.h5")
+
+
+def test_links_to_another_file_are_not_followed(tmp_path, weights):
+    with h5py.File(tmp_path / "aim.h5", "w") as aim, h5py.File(tmp_path / "linked.h5", "w") as file:
+        for layer, (kernel, bias) in weights.layers.items():
             name = f"block{layer[4]}_conv{layer[6]}"
-            file.create_dataset(f"{name}/kernel", (1 << 20, 1 << 20, 3, 3), "f4", chunks=(1, 1, 3, 3))
-            file[f"{name}/bias"] = np.ones(3)
-    with pytest.raises(InputError, match=r"has the shape \(1048576, 1048576, 3, 3\) or lies in another file"):
-        load_weights(tmp_path / "huge.h5")
-    with h5py.File(tmp_path / "linked.h5", "w") as file:
-        for layer in LAYERS:
-            file[f"block{layer[4]}_conv{layer[6]}"] = h5py.ExternalLink("huge.h5", "/block1_conv1")
+            aim[f"{name}/kernel"], aim[f"{name}/bias"] = kernel, bias
+            file[name] = h5py.ExternalLink("aim.h5", name)
+    load_weights(tmp_path / "aim.h5")
     with pytest.raises(InputError, match="layer conv1_1 is missing"):
         load_weights(tmp_path / "linked.h5")
 
@@ -97,3 +141,27 @@ def test_another_archive(tmp_path):
         archive.writestr("model.weights.h5", b"no HDF5")
     with pytest.raises(InputError, match="cannot be read as an HDF5 file"):
         load_weights(tmp_path / "other.keras")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damaged_compression(tmp_path, method):
+    path = tmp_path / "damaged.keras"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("model.weights.h5", np.random.default_rng(0).bytes(100_000))
+        place = archive.fp.tell() // 2
+    data = bytearray(path.read_bytes())
+    data[60:place] = b"\xff" * (place - 60)
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="cannot be read"):
+        load_weights(path)
+
+
+def test_a_full_disk_is_not_the_archive_s_fault(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(kerasfile.shutil, "copyfileobj", full)
+    with zipfile.ZipFile(tmp_path / "any.keras", "w") as archive:
+        archive.writestr("model.weights.h5", b"")
+    with pytest.raises(InputError, match=r"cannot be read \(No space left on device\)"):
+        load_weights(tmp_path / "any.keras")

@@ -106,8 +106,26 @@ def deep():
         (element(15, b"no zlib"), "compressed data are damaged"),
         (element(15, zlib.compress(matrix(6, (1, 1), b""))[:-9]), "ends too early|damaged"),
         (bomb, "more than 800 MB"),
+        (matrix(6, (0, *(0x7FFFFFFF,) * 4), element(9, b"")), r"an array has the shape \(0, 2147483647"),
+        (bytes(8 * 200_000), "more than 100000 parts"),
+        (lambda: element(15, zlib.compress(matrix(6, (1, 1), b"")[:-9]) + bytes(80_000_000)), "ends too early"),
     ],
-    ids=["cell", "cells", "negative", "structs", "array", "cut", "deep", "parts", "zlib", "short", "bomb"],
+    ids=[
+        "cell",
+        "cells",
+        "minus",
+        "many",
+        "array",
+        "cut",
+        "deep",
+        "parts",
+        "zlib",
+        "short",
+        "bomb",
+        "empty",
+        "odd",
+        "tail",
+    ],
 )
 def test_claims_cost_nothing(path, content, reason):
     content = content() if callable(content) else content
@@ -120,6 +138,13 @@ def test_claims_cost_nothing(path, content, reason):
     finally:
         tracemalloc.stop()
     assert time.perf_counter() - begun < 10
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (300_000, 1)])
+def test_structs_without_fields_hold_nothing(path, shape):
+    """MATLAB writes struct() so; it may claim any number of entries, for which there need not be a single byte."""
+    nothing = matrix(2, shape, element(5, struct.pack("<i", 1)) + element(1, b""))
+    assert read(path, nothing)["layers"] == {}
 
 
 def test_objects_and_functions_are_never_looked_into(path):

@@ -87,13 +87,31 @@ def test_a_damaged_record(command, npz, cache):
     assert command("weights", "info").returncode == 0
 
 
+def test_a_record_without_its_archive(command, npz, cache):
+    command("weights", "import", npz)
+    (cache / "vgg19-full.npz").unlink()
+    mend = "vgg19-full.npz is gone, though its record is there; run 'neurotransfer weights remove' and fetch or import"
+    problems = {finding.name: finding.problem for finding in doctor._weights()}
+    assert problems["weights"] is None, "runs use the built-in ones"
+    assert mend in problems["full"]
+    for arguments in (("info", "--weights", "full"), ("use", "full"), ("verify",)):
+        done = command("weights", *arguments)
+        assert done.returncode == 2
+        assert mend in done.stderr
+    assert command("weights", "remove").returncode == 0
+    assert command("weights", "import", npz).returncode == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
         (("use", "full"), 2, "The full weights were expected in"),
         (("info", "--weights", "full"), 2, "The full weights were expected in"),
-        (("import", "nowhere.mat"), 2, "nowhere.mat was expected to be a file of weights, found nothing."),
+        (("import", "nowhere.mat"), 2, "The weights nowhere.mat were expected to be a file, found nothing; give"),
         (("import", "."), 2, "found a folder"),
+        (("import", "builtin"), 2, "The weights builtin were expected to be a file, found nothing"),
+        (("import", 300 * "x"), 2, "xxx were expected to be a file, found nothing (File name too long); give"),
+        (("info", "--weights", 300 * "x"), 2, "xxx were expected to be a file, found nothing (File name too long)"),
         (("import", "page.mat"), 2, "page.mat cannot be read as a MATLAB file: it has no MATLAB 5 header"),
         (("fetch", "--url", "ftp://a/b"), 2, "must be an address that begins with http"),
         (("fetch", "--sha256", "abc"), 2, "must be 64 hexadecimal digits"),
