@@ -32,7 +32,10 @@ def open_picture(source: Source, max_pixels: int | None = None) -> Picture:
     if isinstance(source, Picture):
         return source
     if isinstance(source, Image.Image):
-        return decode(source.copy())  # it is worked on in place
+        try:
+            return decode(source.copy())  # it is worked on in place
+        except ValueError as error:
+            raise InputError(f"The picture cannot be used: {error}.") from None
     if isinstance(source, np.ndarray):
         return _from_array(source)
     return read_picture(Path(source), max_pixels)
