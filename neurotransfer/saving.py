@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from neurotransfer.errors import InputError, NeurotransferError
-from neurotransfer.exif import texts
+from neurotransfer.exif import as_bytes, texts
 from neurotransfer.images import Array, off_white, to_uint8, to_uint16
 from neurotransfer.profiles import srgb_profile
 
@@ -108,7 +108,7 @@ def _save_8_bits(
 ) -> None:
     options = {**options, "icc_profile": srgb_profile()} | ({"dpi": (dpi, dpi)} if dpi else {})
     if exif:
-        options["exif"] = exif.tobytes()
+        options["exif"] = as_bytes(exif)
     if kind == "PNG" and text:
         chunks = PngImagePlugin.PngInfo()
         for key, value in text.items():
@@ -137,7 +137,7 @@ def _save_deep_png(path: Path, image: Array, dpi: float | None, exif: Image.Exif
         width, height, greyscale=False, alpha=channels == 4, bitdepth=16,
         x_pixels_per_unit=density, y_pixels_per_unit=density, unit_is_meter=bool(density),
     )  # fmt: skip
-    writer.exif = exif.tobytes().removeprefix(_EXIF_HEADER) if exif else b""
+    writer.exif = as_bytes(exif).removeprefix(_EXIF_HEADER) if exif else b""
     with path.open("wb") as handle:
         writer.write(handle, (to_uint16(row).ravel() for row in image))
 

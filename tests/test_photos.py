@@ -405,6 +405,24 @@ def test_every_orientation(tmp_path, number):
 
 
 # --- formats
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+@pytest.mark.parametrize(
+    ("name", "bits"), [("a.png", 8), ("a.jpg", 8), ("a.webp", 8), ("a.tif", 8), ("a.png", 16), ("a.tif", 16)]
+)
+def test_names_keep_their_letters(tmp_path, name, bits, encoding):
+    exif, names = told(), {Base.Copyright: "© 2024 Jürgen Müller", Base.Artist: "Jürgen Müller"}
+    for tag, text in names.items():
+        exif[tag] = text.encode(encoding)
+    Image.new("RGB", (64, 48)).save(tmp_path / "photo.jpg", exif=exif)
+    source = tmp_path / "photo.jpg"
+    for _ in range(2):  # a result may be the next photo
+        picture = open_picture(source)
+        assert {tag: picture.exif[tag] for tag in names} == names
+        save_image(tmp_path / name, COLOURS.astype(np.float32), bits=bits, exif=carried(picture.exif, keep_gps=True))
+        source = tmp_path / name
+        assert source.read_bytes().count("Jürgen Müller".encode()) == 2
+
+
 
 
 @pytest.mark.parametrize("extension", ["jpg", "png", "webp", "tif", "gif", "bmp", "jp2", "avif", "heic"])
