@@ -230,6 +230,21 @@ def test_a_deep_picture_with_a_profile_has_no_steps(tmp_path):
     assert np.diff(found[0, :, 1]).min() >= 0.0
 
 
+@pytest.mark.parametrize("gamma", [1.0, 1.8, 2.2])
+@pytest.mark.parametrize("depth", [8, 16])
+def test_profiles_are_followed_into_the_shadows(tmp_path, gamma, depth):
+    levels = np.repeat(np.linspace(0, 255, 2041), 3).reshape(1, -1, 3)
+    ramp = np.rint(levels * (257 if depth == 16 else 1)).astype(np.uint16 if depth == 16 else np.uint8)
+    levels = ramp / (257 if depth == 16 else 1)
+    grey, colour = icc.grey_profile(gamma), icc.rgb_profile(icc.SRGB, gamma)
+    tifffile.imwrite(tmp_path / "colour.tif", ramp, photometric="rgb", iccprofile=colour)
+    tifffile.imwrite(tmp_path / "grey.tif", ramp[..., 0], photometric="minisblack", iccprofile=grey)
+    assert np.abs(load_image(tmp_path / "colour.tif") - icc.to_srgb(levels, icc.SRGB, gamma)).max() < 0.6
+    assert (
+        np.abs(load_image(tmp_path / "grey.tif") - icc.encode((levels / 255) ** (round(gamma * 256) / 256))).max() < 0.6
+    )
+
+
 def test_a_deep_picture_is_shrunk_deep(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.stack([RAMP.reshape(20, 30)] * 3, axis=-1), photometric="rgb")
     small = pixels(open_picture(tmp_path / "a.tif"), (15, 10))
@@ -390,21 +405,6 @@ def test_exif_is_written_to(tmp_path, name, bits):
         assert not picture.getexif().get_ifd(IFD.GPSInfo)
 
 
-@pytest.mark.parametrize("number", range(1, 9))
-def test_every_orientation(tmp_path, number):
-    noise = np.random.default_rng(number).integers(0, 256, (5, 8, 3), dtype=np.uint8)
-    exif = Image.Exif()
-    exif[Base.Orientation] = number
-    Image.fromarray(noise).save(tmp_path / "a.png", exif=exif)
-    with Image.open(tmp_path / "a.png") as picture:
-        expected = np.asarray(ImageOps.exif_transpose(picture))
-    picture = open_picture(tmp_path / "a.png")
-    assert picture.size == (expected.shape[1], expected.shape[0])
-    assert np.array_equal(pixels(picture), expected)
-    assert pixels(picture, fit(picture.size, 4)).shape[:2] == ((4, 2) if number >= 5 else (2, 4))
-
-
-# --- formats
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
 @pytest.mark.parametrize(
     ("name", "bits"), [("a.png", 8), ("a.jpg", 8), ("a.webp", 8), ("a.tif", 8), ("a.png", 16), ("a.tif", 16)]
@@ -423,6 +423,21 @@ def test_names_keep_their_letters(tmp_path, name, bits, encoding):
         assert source.read_bytes().count("Jürgen Müller".encode()) == 2
 
 
+@pytest.mark.parametrize("number", range(1, 9))
+def test_every_orientation(tmp_path, number):
+    noise = np.random.default_rng(number).integers(0, 256, (5, 8, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[Base.Orientation] = number
+    Image.fromarray(noise).save(tmp_path / "a.png", exif=exif)
+    with Image.open(tmp_path / "a.png") as picture:
+        expected = np.asarray(ImageOps.exif_transpose(picture))
+    picture = open_picture(tmp_path / "a.png")
+    assert picture.size == (expected.shape[1], expected.shape[0])
+    assert np.array_equal(pixels(picture), expected)
+    assert pixels(picture, fit(picture.size, 4)).shape[:2] == ((4, 2) if number >= 5 else (2, 4))
+
+
+# --- formats
 
 
 @pytest.mark.parametrize("extension", ["jpg", "png", "webp", "tif", "gif", "bmp", "jp2", "avif", "heic"])
