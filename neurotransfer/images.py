@@ -24,7 +24,8 @@ _STRIP = 256
 def open_picture(source: Source, max_pixels: int | None = None) -> Picture:
     """Return ``source`` as a `Picture`: decoded, laid over white.
 
-    ``max_pixels`` is the most that a file may have; None: 200 million. Arrays and Pillow pictures have no limit.
+    ``max_pixels`` is the most that a file may have; None: 200 million, or less for formats that take more memory.
+    Arrays and Pillow pictures have no limit.
 
     Raises:
         InputError: there is no such file, it is a folder, a device or a pipe, or it cannot be read as a picture.
