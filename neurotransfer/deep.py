@@ -4,11 +4,13 @@ Colours, 16 bits: uint16 (height, width, 1 or 3), white is 65535. Alpha: mode L,
 """
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, TiffImagePlugin
 
 from neurotransfer.files import load
 
@@ -29,35 +31,70 @@ _GREY_AND_ALPHA = "LA;16B"
 """Pillow's name for the samples of 16-bit grey and alpha, in PNG files."""
 _DEEP_GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 
+_NATIVE = {"I;16S": "I;16NS", "I;16BS": "I;16NS", "I;32S": "I;32NS", "I;32BS": "I;32NS", "F;32F": "F;32NF"}
+_NATIVE["F;32BF"] = _NATIVE["F;32F"]
+"""Pillow's name for the samples in a TIFF file -> its name for what libtiff makes of them, in the machine's order."""
+
 _WHITE = 65535.0
 
 _STRIP = 256
 """Rows that are worked on at once, where a whole large picture would take memory."""
 
 
-def samples_of(picture: Image.Image) -> str | None:
-    """Return Pillow's name for the samples of a file that it has opened but not loaded, if they have one name."""
+class Samples(NamedTuple):
+    """What a file says of its samples, as far as Pillow's mode does not tell."""
+
+    name: str | None = None
+    """Pillow's name for them, if they have one."""
+    bits: int = 0
+    """Of a TIFF file's, as are the others; 0: nothing is known."""
+    kind: str = ""
+    """``unsigned``, ``signed`` or ``float``."""
+    inverted: bool = False
+    """Whether 0 is white, and Pillow leaves it so."""
+
+
+def samples_of(picture: Image.Image) -> Samples:
+    """Return what is known of the samples of a file that Pillow has opened but not loaded; mends how it would load.
+
+    Raises:
+        ValueError: nobody can say what they mean.
+    """
     tiles = getattr(picture, "tile", ())
     names = {str(tile.args[0] if isinstance(tile.args, tuple) else tile.args) for tile in tiles}
-    return names.pop() if len(names) == 1 else None
+    name = names.pop() if len(names) == 1 else None
+    if not isinstance(picture, TiffImagePlugin.TiffImageFile):
+        return Samples(name)
+    tags = picture.tag_v2
+    bits = tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))[0]
+    kind = {2: "signed", 3: "float"}.get(tags.get(TiffImagePlugin.SAMPLEFORMAT, (1,))[0], "unsigned")
+    if kind == "signed" and bits == 8:
+        raise ValueError("its samples are signed numbers of 8 bits, of which nothing says how light they are")
+    if name in _NATIVE and picture.tile[0].codec_name == "libtiff":
+        _rename(picture, _NATIVE[name])
+    inverted = picture.mode in _DEEP_GREY and tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION, 0) == 0
+    return Samples(name, bits, kind, inverted)
 
 
 def deep_colours(
-    picture: Image.Image, path: Path | None, samples: str | None
+    picture: Image.Image, path: Path | None, samples: Samples
 ) -> tuple[NDArray[np.uint16], Image.Image | None, str] | None:
     """Return the 16-bit colours of a loaded picture, laid over white, its alpha, and the mode of its profile.
 
     None: it has 8 bits, or is to be read as if. ``samples`` is what `samples_of` said before it was loaded; colour is
     read again from ``path``.
     """
+    key = picture.info.get("transparency")
     if picture.mode in _DEEP_GREY:
-        return _deep_grey(picture), None, "L"
+        grey = _deep_grey(picture, samples)
+        return grey, _without(grey, key), "L"
     if path is None or picture.width * picture.height > _MOST_DEEP:
         return None
-    if samples == _GREY_AND_ALPHA:
+    if samples.name == _GREY_AND_ALPHA:
         return *_deep_grey_and_alpha(path), "L"
-    if samples in _LOW_BYTES:
-        return *_deep_colour(picture, path, _LOW_BYTES[samples]), "RGB"
+    if samples.name in _LOW_BYTES:
+        colours, alpha = _deep_colour(picture, path, _LOW_BYTES[samples.name])
+        return colours, alpha or _without(colours, key), "RGB"
     return None
 
 
@@ -85,12 +122,16 @@ def _read_as(path: Path, name: str) -> Image.Image:
     """Read a file under another of Pillow's names for its samples."""
     with Image.open(path, formats=("PNG", "TIFF")) as picture:
         assert isinstance(picture, ImageFile.ImageFile)
-        picture.tile = [
-            tile._replace(args=(name, *tile.args[1:]) if isinstance(tile.args, tuple) else name)
-            for tile in picture.tile
-        ]
+        _rename(picture, name)
         load(picture)
         return picture
+
+
+def _rename(picture: ImageFile.ImageFile, name: str) -> None:
+    """Have a file's samples loaded under another of Pillow's names."""
+    picture.tile = [
+        tile._replace(args=(name, *tile.args[1:]) if isinstance(tile.args, tuple) else name) for tile in picture.tile
+    ]
 
 
 def _over_white(colours: NDArray[np.uint16], alpha: Image.Image) -> NDArray[np.uint16]:
@@ -103,25 +144,56 @@ def _over_white(colours: NDArray[np.uint16], alpha: Image.Image) -> NDArray[np.u
     return colours
 
 
-def _deep_grey(picture: Image.Image) -> NDArray[np.uint16]:
+def _without(colours: NDArray[np.uint16], key: Any) -> Image.Image | None:
+    """Return the alpha of 16-bit colours of which one, ``key``, means transparent, and make it white, in place."""
+    if not isinstance(key, int | tuple):
+        return None
+    alpha = np.full(colours.shape[:2], 255, dtype=np.uint8)
+    for top in range(0, len(colours), _STRIP):
+        strip = colours[top : top + _STRIP]
+        clear = (strip == key).all(axis=-1)
+        strip[clear] = _WHITE
+        alpha[top : top + _STRIP][clear] = 0
+    return Image.fromarray(alpha)
+
+
+def _deep_grey(picture: Image.Image, samples: Samples) -> NDArray[np.uint16]:
     """Return a picture in one of Pillow's deep grey modes, (height, width, 1), white being 65535."""
-    width, height = picture.size
     picture.load()
-    factor = _white_factor(picture)
-    grey = np.empty((height, width, 1), dtype=np.uint16)
-    for top in range(0, height, _STRIP):
-        strip = picture.crop((0, top, width, min(top + _STRIP, height)))
-        values = np.nan_to_num(np.asarray(strip, dtype=np.float32))
-        grey[top : top + _STRIP, :, 0] = np.clip(np.rint(values * factor), 0, _WHITE)
+    white = _white_of(picture, samples)
+    grey = np.empty((picture.height, picture.width, 1), dtype=np.uint16)
+    for top, values in _strips(picture, samples):
+        shares = np.nan_to_num(values) * (_WHITE / white)
+        grey[top : top + _STRIP, :, 0] = np.clip(np.rint(_WHITE - shares if samples.inverted else shares), 0, _WHITE)
     return grey
 
 
-def _white_factor(picture: Image.Image) -> float:
-    """Return the factor that takes white to 65535. Only 16-bit modes say what it is; else the largest value tells."""
+def _strips(picture: Image.Image, samples: Samples) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Yield the number of its first row, and the values, of each strip of a deep grey picture."""
+    for top in range(0, picture.height, _STRIP):
+        strip = np.asarray(picture.crop((0, top, picture.width, min(top + _STRIP, picture.height))))
+        if samples.bits == 32 and samples.kind == "unsigned":
+            strip = strip.view(np.uint32)  # Pillow takes them for signed ones
+        yield top, strip.astype(np.float32)
+
+
+def _white_of(picture: Image.Image, samples: Samples) -> float:
+    """Return which value is white: what the depth says, unless it is so great that only the largest value can tell."""
     if picture.mode not in ("I", "F"):
-        return 1.0
-    _, largest = picture.getextrema()
-    assert not isinstance(largest, tuple)  # there is one channel
-    if picture.mode == "F" and largest <= 1.0:
-        return _WHITE
-    return 257.0 if largest <= 255.0 else 1.0
+        return 4095.0 if samples.bits == 12 else _WHITE
+    least = largest = 0.0
+    for _, values in _strips(picture, samples):
+        finite = values[np.isfinite(values)]
+        least, largest = min(least, float(finite.min(initial=0.0))), max(largest, float(finite.max(initial=0.0)))
+    whites = [1.0, 255.0, _WHITE]
+    if picture.mode == "I":
+        if least < 0:
+            raise ValueError(f"its grey goes from {least:g} to {largest:g}, and nothing says which value is black")
+        # What the type holds is white, unless smaller numbers were only kept in a wide type.
+        full = 2.0 ** ((samples.bits or 32) - (samples.kind != "unsigned")) - 1
+        whites = [white for white in (255.0, _WHITE) if white < full] + [full]
+    # Sharpening and resampling overshoot: what is a little above white is no sign of a greater depth.
+    white = next((white for white in whites if largest <= 2 * white), None)
+    if white is None or (white > _WHITE and largest < white / 256):
+        raise ValueError(f"its grey reaches to {largest:g}, and nothing says which value is white")
+    return white

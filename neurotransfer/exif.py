@@ -59,7 +59,23 @@ def _text(directory: Mapping[int, Any], tag: Base) -> str:
         value = directory.get(tag)
     except Exception:  # likewise: values are parsed when they are asked for
         return ""
-    return value.strip("\0 ") if isinstance(value, str) and len(value) <= _LONGEST else ""
+    return _as_utf8(value).strip("\0 ") if isinstance(value, str) and len(value) <= _LONGEST else ""
+
+
+def _as_utf8(text: str) -> str:
+    """Undo Pillow's reading, for which every byte is a letter of Latin-1: cameras and editors write UTF-8."""
+    try:
+        return text.encode("latin-1").decode()
+    except UnicodeError:
+        return text
+
+
+def as_bytes(exif: Image.Exif) -> bytes:
+    """Return EXIF as a file holds it, its texts in UTF-8: Pillow itself writes ASCII and question marks."""
+    written = Image.Exif()
+    written.load(exif.tobytes())
+    written.update({tag: value.encode() for tag, value in exif.items() if isinstance(value, str)})
+    return written.tobytes()
 
 
 def _can_be_written(place: dict[int, Any]) -> bool:

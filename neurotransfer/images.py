@@ -24,7 +24,8 @@ _STRIP = 256
 def open_picture(source: Source, max_pixels: int | None = None) -> Picture:
     """Return ``source`` as a `Picture`: decoded, laid over white.
 
-    ``max_pixels`` is the most that a file may have; None: 200 million. Arrays and Pillow pictures have no limit.
+    ``max_pixels`` is the most that a file may have; None: 200 million, or less for formats that take more memory.
+    Arrays and Pillow pictures have no limit.
 
     Raises:
         InputError: there is no such file, it is a folder, a device or a pipe, or it cannot be read as a picture.
@@ -32,7 +33,10 @@ def open_picture(source: Source, max_pixels: int | None = None) -> Picture:
     if isinstance(source, Picture):
         return source
     if isinstance(source, Image.Image):
-        return decode(source.copy())  # it is worked on in place
+        try:
+            return decode(source.copy())  # it is worked on in place
+        except ValueError as error:
+            raise InputError(f"The picture cannot be used: {error}.") from None
     if isinstance(source, np.ndarray):
         return _from_array(source)
     return read_picture(Path(source), max_pixels)

@@ -20,7 +20,7 @@ from neurotransfer.photos import Picture
 from neurotransfer.precision import choose_precision
 from neurotransfer.record import Recorder, file_facts
 from neurotransfer.samples import PAINTING, PHOTO
-from neurotransfer.saving import ALPHAS
+from neurotransfer.saving import ALPHAS, check_size
 from neurotransfer.settings import DEFAULT, INITS, Settings
 from neurotransfer.sizes import LARGEST_SINGLE, needed_layers, plan_octaves, plan_size, plan_style_size
 from neurotransfer.weights import Weights, load_weights
@@ -61,7 +61,7 @@ class Job:
     keep_gps: bool = False
     """Whether the place in the photo's EXIF goes into the result, as date, copyright, artist and camera do."""
     max_pixels: int | None = None
-    """The most that a picture file may have; None: 200 million."""
+    """The most that a picture file may have; None: 200 million, or less for formats that take more memory."""
     time_budget: float | None = None
     """Seconds from the job's preparation to its finished picture; updates are left out to keep them."""
 
@@ -159,6 +159,7 @@ def prepare(job: Job, claimed: OutputPlan | None = None, earlier: Earlier | None
         overwrite=job.overwrite,
         bits=job.bits,
     )
+    check_size(plan.final, (width, height))  # only a file may be too small for it, and that claims nothing
     return Prepared(job, photo, painting, weights, plan, max_memory, begun, facts, earlier)
 
 

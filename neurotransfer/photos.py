@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageChops, TiffImagePlugin, UnidentifiedImageError
 
-from neurotransfer.deep import deep_colours, samples_of
+from neurotransfer.deep import Samples, deep_colours, samples_of
 from neurotransfer.errors import InputError
 from neurotransfer.exif import carried
 from neurotransfer.files import MOST_BYTES, PatientFile, check_file, load
@@ -30,6 +30,14 @@ _MOST_OF = {"TIFF": 160_000_000, "HEIF": 140_000_000, "AVIF": 140_000_000, "WEBP
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF", "GIF", "BMP", "JPEG2000")
 """Formats that are looked for. Others that Pillow knows are no photos, start other programs, or guess."""
+
+_AVIF_BRANDS = {b"avif", b"avis"}
+_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+_BEGIN = 256
+"""Bytes of a file that are looked at to tell its format."""
+
+_SPREAD = {"L;2": 85, "L;4": 17}
+"""Pillow's name for grey samples of a PNG file -> its factor from them to 8 bits, which the transparent one lacks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,16 +77,23 @@ def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
     Raises:
         InputError: there is no such file, or it is none that can be read as a picture.
     """
+    begin = b""
     try:
         check_file(path, max(MOST_BYTES, 8 * (max_pixels or 0)))
-        with _quiet_pillow(), PatientFile(path) as file, Image.open(file, formats=_known_formats(path, file)) as opened:
-            most = _MOST_OF.get(opened.format or "", MOST_PIXELS) if max_pixels is None else max_pixels
-            _check_size(path, opened.size, most)
-            file.header_is_read(opened.width * opened.height)
-            return decode(opened, path)
+        with _quiet_pillow(), PatientFile(path) as file:
+            begin = file.peek(_BEGIN)[:_BEGIN]
+            with Image.open(file, formats=_known_formats(path, begin)) as opened:
+                most = _MOST_OF.get(opened.format or "", MOST_PIXELS) if max_pixels is None else max_pixels
+                _check_size(path, opened.size, most)
+                file.header_is_read(opened.width * opened.height)
+                return decode(opened, path)
     except InputError:
         raise
     except UnidentifiedImageError:
+        if begin[:4] in (b"II*\0", b"MM\0*"):
+            raise InputError(
+                f"{path} is a TIFF picture, but a damaged or unusual one; save it anew, with 8 or 16 bits a channel."
+            ) from None
         raise InputError(
             f"{path} is not a picture of a known format; expected JPEG, PNG, WebP, TIFF, HEIC or AVIF."
         ) from None
@@ -104,11 +119,13 @@ def decode(opened: Image.Image, path: Path | None = None) -> Picture:
 
 
 def _colours(
-    picture: Image.Image, path: Path | None, samples: str | None
+    picture: Image.Image, path: Path | None, samples: Samples
 ) -> tuple[Image.Image | NDArray[np.uint16], Image.Image | None, str]:
     """Return a loaded picture's colours, laid over white, its alpha, and the mode that its profile should be for."""
     if deep := deep_colours(picture, path, samples):
         return deep
+    if picture.mode == "L" and isinstance(key := picture.info.get("transparency"), int):
+        picture.info["transparency"] = key * _SPREAD.get(samples.name or "", 1)
     colours, alpha = _eight_bits(picture)
     return colours, alpha, "RGB" if colours.mode == "RGBA" else colours.mode
 
@@ -126,19 +143,27 @@ def _unreadable(path: Path, reason: str) -> InputError:
     return InputError(f"{path} cannot be read as a picture: {reason[:200].rstrip('.')}.")
 
 
-def _known_formats(path: Path, file: PatientFile) -> list[str]:
-    """Return those of `FORMATS` that are installed; a HEIC file says what to install."""
+def _known_formats(path: Path, begin: bytes) -> list[str]:
+    """Return those of `FORMATS` that are installed and may be the file's; a HEIC file says what to install.
+
+    AVIF, HEIC and films begin alike: a list of brands says which it is, and the first may be one that they share.
+    """
     Image.init()
-    begin = file.peek(12)[:12]
-    if begin[4:8] == b"ftyp" and begin[8:] not in (b"avif", b"avis"):
-        try:
-            from pillow_heif import register_heif_opener
-        except ImportError:
-            raise InputError(
-                f'{path} is a HEIC picture, which needs a plug-in: pip install "neurotransfer[heif]".'
-            ) from None
-        register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
-    return [name for name in FORMATS if name in Image.OPEN]
+    other = ""
+    if begin[4:8] == b"ftyp":
+        brands = {begin[at : at + 4] for at in range(8, min(int.from_bytes(begin[:4]), len(begin)), 4) if at != 12}
+        if brands & _AVIF_BRANDS:
+            other = "HEIF"
+        elif brands & _HEIF_BRANDS:
+            other = "AVIF"
+            try:
+                from pillow_heif import register_heif_opener
+            except ImportError:
+                raise InputError(
+                    f'{path} is a HEIC picture, which needs a plug-in: pip install "neurotransfer[heif]".'
+                ) from None
+            register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+    return [name for name in FORMATS if name in Image.OPEN and name != other]
 
 
 @contextmanager
@@ -208,6 +233,8 @@ def _eight_bits(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 
 def _differs_from(picture: Image.Image, key: tuple[int, ...]) -> Image.Image:
     """Return the alpha of a picture in which one colour means transparent; Pillow's own way takes a copy of it."""
+    if max(key) > 255:  # of 16 bits, in a picture read with 8
+        key = tuple(value >> 8 for value in key)
     alpha = Image.new("L", picture.size)
     for band, value in zip("RGB", key, strict=True):
         differs = [0 if level == value else 255 for level in range(256)]

@@ -11,8 +11,9 @@ from PIL import Image, ImageCms
 _SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}
 """Pillow's mode -> the colour space that a profile for it names."""
 
-_NODES = 65
-"""Of a table for deep pictures, along each channel. Every value of a finer one would carry its rounding to 8 bits."""
+_NODES = np.unique(np.rint(np.linspace(0.0, 255.0**0.5, 86) ** 2)).astype(np.uint8)
+"""Of a table for deep pictures, along each channel: every level near black, where a linear profile is steepest, then
+ever fewer. Every value of a finer table would carry its rounding to 8 bits."""
 
 _SAME = 1
 """Of 255: a profile that moves no colour further is sRGB under another name."""
@@ -46,7 +47,8 @@ class ToSrgb:
             mode,
             "RGB",
             ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            ImageCms.Flags.BLACKPOINTCOMPENSATION,
+            # Of grey, LittleCMS would tabulate every eighth level, too few near black.
+            ImageCms.Flags.BLACKPOINTCOMPENSATION | (ImageCms.Flags.NOOPTIMIZE if mode == "L" else 0),
         )
 
     def __call__(self, picture: Image.Image) -> Image.Image:
@@ -63,7 +65,7 @@ class ToSrgb:
         """
         from scipy.ndimage import map_coordinates
 
-        places = np.moveaxis(image, -1, 0) * ((_NODES - 1) / 255.0)
+        places = np.interp(np.moveaxis(image, -1, 0), _NODES, np.arange(len(_NODES))).astype(np.float32)
         channels = [map_coordinates(values, places, order=1, mode="nearest") for values in self._table]
         return np.stack(channels, axis=-1)
 
@@ -72,22 +74,20 @@ class ToSrgb:
         """The values at the nodes, (3, nodes, ...) with an axis for each channel of the source."""
         axes = 1 if self._mode == "L" else 3
         converted = np.asarray(self(_grid(self._mode, _NODES)), dtype=np.float32)
-        return np.moveaxis(converted.reshape(*(_NODES,) * axes, 3), -1, 0).copy()
+        return np.moveaxis(converted.reshape(*(len(_NODES),) * axes, 3), -1, 0).copy()
 
     @property
     def changes_nothing(self) -> bool:
         """Whether the profile's colours are sRGB's."""
         if self._mode not in ("L", "RGB"):
             return False
-        grid = _grid(self._mode, 17)
+        grid = _grid(self._mode, np.arange(0, 256, 15, dtype=np.uint8))
         difference = np.asarray(self(grid), dtype=np.int16) - np.asarray(grid.convert("RGB"), dtype=np.int16)
         return bool(np.abs(difference).max() <= _SAME)
 
 
-def _grid(mode: str, nodes: int) -> Image.Image:
-    """Return a picture one row high with every combination of ``nodes`` values of each channel."""
-    # Rounded: with 65 nodes, 255 / 64 is no whole number, and the table is off by half a level between its ends.
-    values = np.rint(np.linspace(0.0, 255.0, nodes)).astype(np.uint8)
+def _grid(mode: str, values: NDArray[np.uint8]) -> Image.Image:
+    """Return a picture one row high with every combination of ``values`` of each channel."""
     if mode == "L":
         return Image.fromarray(values[np.newaxis])
     return Image.fromarray(np.stack(np.meshgrid(values, values, values, indexing="ij"), axis=-1).reshape(1, -1, 3))

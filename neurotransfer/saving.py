@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from neurotransfer.errors import InputError, NeurotransferError
-from neurotransfer.exif import texts
+from neurotransfer.exif import as_bytes, texts
 from neurotransfer.images import Array, off_white, to_uint8, to_uint16
 from neurotransfer.profiles import srgb_profile
 
@@ -35,6 +35,9 @@ DEPTHS = (8, 16)
 DEEP_EXTENSIONS = (".png", ".tif", ".tiff")
 """Extensions of the formats that hold 16 bits a channel."""
 
+_LONGEST_SIDES = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}
+"""Extension of a result -> the most pixels that a side may have, where a print comes near it."""
+
 ALPHAS = ("keep", "flatten")
 _CLEAR_FORMATS = ("PNG", "WEBP", "TIFF")
 """Pillow's formats that hold an alpha channel."""
@@ -52,6 +55,16 @@ def check_extension(path: Path, bits: int = 8) -> None:
         )
     if bits == 16 and path.suffix.lower() not in DEEP_EXTENSIONS:
         raise InputError(f"{path} cannot hold --bits 16; use {', '.join(DEEP_EXTENSIONS)}.")
+
+
+def check_size(path: Path, size: tuple[int, int]) -> None:
+    """Raise `InputError` unless a result of that width and height can be saved under this name."""
+    longest = _LONGEST_SIDES.get(path.suffix.lower())
+    if longest is not None and max(size) > longest:
+        raise InputError(
+            f"{path} cannot hold {size[0]}x{size[1]} pixels: the format ends at {longest} a side; "
+            f"use {', '.join(DEEP_EXTENSIONS)}."
+        )
 
 
 def save_image(
@@ -80,21 +93,25 @@ def save_image(
         exif: goes into the file; into a TIFF its texts only, no place.
 
     Raises:
-        InputError: the extension is unknown, or the format does not hold 16 bits.
+        InputError: the extension is unknown, or the format does not hold 16 bits or so large a picture.
         NeurotransferError: the file cannot be written.
     """
     path = Path(path)
     check_extension(path, bits)
+    check_size(path, (image.shape[1], image.shape[0]))
+    kind, options = SAVE_OPTIONS[path.suffix.lower()]
+    if alpha is not None and kind in _CLEAR_FORMATS:
+        image = np.dstack([off_white(image, alpha), alpha * np.float32(255.0)])
     with atomic_file(path) as temporary:
-        kind, options = SAVE_OPTIONS[path.suffix.lower()]
-        if alpha is not None and kind in _CLEAR_FORMATS:
-            image = np.dstack([off_white(image, alpha), alpha * np.float32(255.0)])
-        if kind == "TIFF":
-            _save_tiff(temporary, to_uint8(image) if bits == 8 else to_uint16(image), dpi, exif)
-        elif bits == 16:
-            _save_deep_png(temporary, image, dpi, exif)
-        else:
-            _save_8_bits(temporary, kind, options, image, text, dpi, exif)
+        try:
+            if kind == "TIFF":
+                _save_tiff(temporary, to_uint8(image) if bits == 8 else to_uint16(image), dpi, exif)
+            elif bits == 16:
+                _save_deep_png(temporary, image, dpi, exif)
+            else:
+                _save_8_bits(temporary, kind, options, image, text, dpi, exif)
+        except ValueError as error:  # Pillow's, of what a format cannot hold
+            raise NeurotransferError(f"{path} cannot be written: {str(error).rstrip('.')}.") from error
 
 
 def _save_8_bits(
@@ -108,7 +125,7 @@ def _save_8_bits(
 ) -> None:
     options = {**options, "icc_profile": srgb_profile()} | ({"dpi": (dpi, dpi)} if dpi else {})
     if exif:
-        options["exif"] = exif.tobytes()
+        options["exif"] = as_bytes(exif)
     if kind == "PNG" and text:
         chunks = PngImagePlugin.PngInfo()
         for key, value in text.items():
@@ -137,7 +154,7 @@ def _save_deep_png(path: Path, image: Array, dpi: float | None, exif: Image.Exif
         width, height, greyscale=False, alpha=channels == 4, bitdepth=16,
         x_pixels_per_unit=density, y_pixels_per_unit=density, unit_is_meter=bool(density),
     )  # fmt: skip
-    writer.exif = exif.tobytes().removeprefix(_EXIF_HEADER) if exif else b""
+    writer.exif = as_bytes(exif).removeprefix(_EXIF_HEADER) if exif else b""
     with path.open("wb") as handle:
         writer.write(handle, (to_uint16(row).ravel() for row in image))
 
@@ -165,7 +182,8 @@ def atomic_file(path: Path) -> Iterator[Path]:
     Raises:
         NeurotransferError: the block or the renaming met an `OSError`.
     """
-    temporary = path.with_name(f".{path.name[:80]}.{os.getpid()}.tmp")
+    # The name itself may be as long as the file system allows: its checksum keeps two files of a folder apart.
+    temporary = path.with_name(f".{zlib.crc32(os.fsencode(path.name)):08x}.{os.getpid()}.tmp")
     try:
         yield temporary
         with temporary.open("rb+") as handle:

@@ -266,6 +266,24 @@ def test_a_large_picture_is_painted_small_first(command, photo, painting, tmp_pa
     assert sizes == {"0": (300, 400), "6": (300, 400), "final": (600, 800)}
 
 
+def test_a_picture_too_wide_for_its_format_is_refused_before_the_run(command, painting, tmp_path):
+    Image.new("RGB", (900, 2)).save(tmp_path / "wide.png")
+    arguments = ("--size", "16400", "--enlarge", "--steps", "0", "-o", "r.webp")
+    done = command("run", "-q", "-c", "wide.png", "-s", painting, *arguments)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "Error: r.webp cannot hold 16400x36 pixels: the format ends at 16383 a side; use .png, .tif, .tiff.\n"
+    )
+
+
+def test_a_log_line_is_one_line(command, photo, painting, tmp_path):
+    with Image.open(photo) as picture:
+        picture.save(tmp_path / "a\nb.png", icc_profile=b"junk")
+    done = command("run", "-c", "a\nb.png", "-s", painting, "--steps", "0", "-o", "r.png")
+    assert r"The colour profile of a\nb.png cannot be used" in done.stderr
+    assert "b.png" not in {line[:5] for line in done.stderr.splitlines()}
+
+
 def test_snapshots_beside_a_file_when_asked_for(command, photo, painting, tmp_path):
     done = command("run", "-c", photo, "-s", painting, *QUICK, "-o", "r.png")
     assert done.returncode == 0

@@ -11,7 +11,7 @@ from PIL import Image
 from neurotransfer.errors import InputError, NeurotransferError
 from neurotransfer.images import fit, load_image, open_picture, pixels
 from neurotransfer.paper import long_side_on
-from neurotransfer.saving import atomic_file, save_image
+from neurotransfer.saving import atomic_file, check_size, save_image
 
 
 def test_modes_become_rgb(tmp_path):
@@ -172,6 +172,33 @@ def test_a_failed_save_leaves_the_old_file_and_no_other(tmp_path):
             raise OSError(28, "No space left on device")
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["kept.png"]
+
+
+@pytest.mark.parametrize(("name", "longest"), [("a.webp", 16_383), ("a.JPG", 65_500), ("a.jpeg", 65_500)])
+def test_sides_that_a_format_does_not_hold(tmp_path, name, longest):
+    save_image(tmp_path / name, np.zeros((1, longest, 3), np.float32))
+    (tmp_path / name).unlink()
+    with pytest.raises(InputError, match=f"{name} cannot hold 1x{longest + 1} pixels: .* {longest} a side; use"):
+        save_image(tmp_path / name, np.zeros((longest + 1, 1, 3), np.float32))
+    assert not list(tmp_path.iterdir())
+    check_size(tmp_path / "a.png", (100_000, 1))
+
+
+def test_what_a_library_refuses_to_save_is_one_sentence(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise ValueError("encoding error 5: too large.")
+
+    monkeypatch.setattr(Image.Image, "save", refuse)
+    with pytest.raises(NeurotransferError, match=r"a\.webp cannot be written: encoding error 5: too large\.$"):
+        save_image(tmp_path / "a.webp", np.zeros((2, 2, 3), np.float32))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("letter", ["a", "\U0001f58c"])
+def test_the_longest_names_can_be_saved(tmp_path, letter):
+    name = letter * (251 // len(letter.encode())) + ".png"
+    save_image(tmp_path / name, np.zeros((2, 2, 3), np.float32))
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_fit_keeps_the_aspect():

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import struct
 import subprocess
 import sys
 
@@ -148,6 +149,76 @@ def test_sixteen_bits_in_planes_are_read_with_eight(tmp_path, compression):
     assert np.abs(load_image(tmp_path / "a.tif") - np.moveaxis(planes, 0, -1) / 257.0).max() < 1.0
 
 
+def first_row(path):
+    return load_image(path)[0, :, 0].tolist()
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(
+    ("values", "kind", "expected"),
+    [
+        ([0, 0.5, 1.02, 1], "f4", [0, 127.5, 255, 255]),
+        ([np.nan, 0.5, np.inf, 1], "f4", [0, 127.5, 255, 255]),
+        ([0, 51, 255, 258], "f4", [0, 51, 255, 255]),
+        ([0, 32768, 65535, 65540], "f4", [0, 127.5, 255, 255]),
+        ([0, 16384, 32767, 32767], "i2", [0, 127.5, 255, 255]),
+        ([0, 100, 200, 255], "i2", [0, 100, 200, 255]),
+        ([0, 2**15, 2**16 - 1, 2**16 - 1], "i4", [0, 127.5, 255, 255]),
+        ([0, 2**30, 2**31 - 1, 2**31 - 1], "i4", [0, 127.5, 255, 255]),
+        ([0, 2**30, 2**31, 2**32 - 1], "u4", [0, 63.75, 127.5, 255]),
+        ([0, 100, 200, 255], "u4", [0, 100, 200, 255]),
+    ],
+)
+def test_which_grey_is_white(tmp_path, order, values, kind, expected):
+    if (kind, order) == ("u4", ">"):
+        pytest.skip("Pillow does not know it")
+    row = np.tile(np.array(values, kind), (3, 1))
+    tifffile.imwrite(tmp_path / "a.tif", row, photometric="minisblack", byteorder=order)
+    assert first_row(tmp_path / "a.tif") == pytest.approx(expected, abs=0.01)
+
+
+def test_a_tiff_that_is_not_known_is_named(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((3, 4)), photometric="minisblack")  # of 64 bits
+    with pytest.raises(InputError, match=r"a\.tif is a TIFF picture, .* save it anew, with 8 or 16 bits a channel\."):
+        load_image(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(("kind", "white"), [("u1", 255), ("u2", 65535), ("f4", 1)])
+def test_grey_of_which_nothing_is_white(tmp_path, kind, white):
+    row = np.array([[0, white / 5, white]]).astype(kind)
+    tifffile.imwrite(tmp_path / "a.tif", row, photometric="miniswhite")
+    assert first_row(tmp_path / "a.tif") == pytest.approx([255, 204, 0], abs=0.01)
+
+
+def test_twelve_bits(tmp_path):
+    values = (0, 1024, 2048, 4095)
+    packed = int("".join(f"{value:012b}" for value in values), 2).to_bytes(6, "big")
+    tags = {256: 4, 257: 1, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: 1, 279: 6}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    header = b"II*\0" + struct.pack("<I", 14) + packed + struct.pack("<H", len(tags))
+    (tmp_path / "a.tif").write_bytes(header + entries + bytes(4))
+    assert first_row(tmp_path / "a.tif") == pytest.approx([value * 255 / 4095 for value in values], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "reason"),
+    [
+        ([-32768, 0, 32767], "i2", "its grey goes from -32768 to 32767, and nothing says which value is black."),
+        ([0, 1, 200_000], "i4", "its grey reaches to 200000, and nothing says which value is white."),
+        ([0, 1, 1e9], "f4", "its grey reaches to 1e+09, and nothing says which value is white."),
+        ([-128, 0, 127], "i1", "its samples are signed numbers of 8 bits, of which nothing says how light they are."),
+    ],
+)
+def test_grey_without_a_meaning_is_refused(tmp_path, values, kind, reason):
+    tifffile.imwrite(tmp_path / "a.tif", np.array([values], kind), photometric="minisblack")
+    with pytest.raises(InputError) as found:
+        load_image(tmp_path / "a.tif")
+    assert str(found.value).endswith(f"a.tif cannot be read as a picture: {reason}")
+    if kind == "i4":
+        with pytest.raises(InputError, match="The picture cannot be used: its grey reaches to 200000"):
+            open_picture(Image.fromarray(np.array([values], kind)))
+
+
 def test_a_deep_picture_with_a_profile_has_no_steps(tmp_path):
     ramp = np.repeat(np.linspace(8000, 50_000, 4000), 3).reshape(1, -1, 3)
     tifffile.imwrite(
@@ -157,6 +228,21 @@ def test_a_deep_picture_with_a_profile_has_no_steps(tmp_path):
     assert np.abs(found - icc.to_srgb(ramp / 257, icc.ADOBE_RGB, 1.8)).max() < 1.0
     assert len(np.unique(found[..., 0])) > 3000
     assert np.diff(found[0, :, 1]).min() >= 0.0
+
+
+@pytest.mark.parametrize("gamma", [1.0, 1.8, 2.2])
+@pytest.mark.parametrize("depth", [8, 16])
+def test_profiles_are_followed_into_the_shadows(tmp_path, gamma, depth):
+    levels = np.repeat(np.linspace(0, 255, 2041), 3).reshape(1, -1, 3)
+    ramp = np.rint(levels * (257 if depth == 16 else 1)).astype(np.uint16 if depth == 16 else np.uint8)
+    levels = ramp / (257 if depth == 16 else 1)
+    grey, colour = icc.grey_profile(gamma), icc.rgb_profile(icc.SRGB, gamma)
+    tifffile.imwrite(tmp_path / "colour.tif", ramp, photometric="rgb", iccprofile=colour)
+    tifffile.imwrite(tmp_path / "grey.tif", ramp[..., 0], photometric="minisblack", iccprofile=grey)
+    assert np.abs(load_image(tmp_path / "colour.tif") - icc.to_srgb(levels, icc.SRGB, gamma)).max() < 0.6
+    assert (
+        np.abs(load_image(tmp_path / "grey.tif") - icc.encode((levels / 255) ** (round(gamma * 256) / 256))).max() < 0.6
+    )
 
 
 def test_a_deep_picture_is_shrunk_deep(tmp_path):
@@ -189,7 +275,7 @@ def hidden_red(path, mode="RGBA"):
         palette.paste(1, (0, 0, 20, 20))
         palette.save(path, transparency=0)
     else:
-        picture.save(path, lossless=True) if path.suffix == ".webp" else picture.save(path)
+        picture.save(path, **({"lossless": True, "exact": True} if path.suffix == ".webp" else {}))
 
 
 @pytest.mark.parametrize(
@@ -219,6 +305,27 @@ def test_one_colour_that_means_transparent(tmp_path):
     expected = np.where(COLOURS == (60, 160, 120), 255, COLOURS)
     assert np.array_equal(load_image(tmp_path / "a.png"), expected)
     assert opacity(open_picture(tmp_path / "a.png"), (6, 1)).tolist() == [[1, 0, 1, 1, 1, 1]]
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_one_grey_that_means_transparent(tmp_path, bits):
+    white = 2**bits - 1
+    with (tmp_path / "a.png").open("wb") as file:
+        png.Writer(3, 1, greyscale=True, bitdepth=bits, transparent=1).write(file, [[0, 1, white]])
+    picture = open_picture(tmp_path / "a.png")
+    assert opacity(picture, (3, 1)).tolist() == [[1, 0, int(bits > 1)]]
+    assert pixels(picture)[0, :, 0].tolist() == [0, 255, 255]
+
+
+def test_one_deep_colour_that_means_transparent(tmp_path):
+    colours = [65535, 0, 0, 65535, 0, 1, 0, 0, 65535]
+    with (tmp_path / "a.png").open("wb") as file:
+        png.Writer(3, 1, greyscale=False, bitdepth=16, transparent=(65535, 0, 0)).write(file, [colours])
+    picture = open_picture(tmp_path / "a.png")
+    assert opacity(picture, (3, 1)).tolist() == [[0, 1, 1]]
+    assert pixels(picture)[0] == pytest.approx(np.array([[255, 255, 255], [255, 0, 1 / 257], [0, 0, 255]]), abs=1e-4)
+    with Image.open(tmp_path / "a.png") as opened:  # with 8 bits, one colour stands for its neighbours
+        assert opacity(open_picture(opened), (3, 1)).tolist() == [[0, 0, 1]]
 
 
 def test_opaque_alpha_is_no_alpha(tmp_path):
@@ -298,6 +405,24 @@ def test_exif_is_written_to(tmp_path, name, bits):
         assert not picture.getexif().get_ifd(IFD.GPSInfo)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+@pytest.mark.parametrize(
+    ("name", "bits"), [("a.png", 8), ("a.jpg", 8), ("a.webp", 8), ("a.tif", 8), ("a.png", 16), ("a.tif", 16)]
+)
+def test_names_keep_their_letters(tmp_path, name, bits, encoding):
+    exif, names = told(), {Base.Copyright: "© 2024 Jürgen Müller", Base.Artist: "Jürgen Müller"}
+    for tag, text in names.items():
+        exif[tag] = text.encode(encoding)
+    Image.new("RGB", (64, 48)).save(tmp_path / "photo.jpg", exif=exif)
+    source = tmp_path / "photo.jpg"
+    for _ in range(2):  # a result may be the next photo
+        picture = open_picture(source)
+        assert {tag: picture.exif[tag] for tag in names} == names
+        save_image(tmp_path / name, COLOURS.astype(np.float32), bits=bits, exif=carried(picture.exif, keep_gps=True))
+        source = tmp_path / name
+        assert source.read_bytes().count("Jürgen Müller".encode()) == 2
+
+
 @pytest.mark.parametrize("number", range(1, 9))
 def test_every_orientation(tmp_path, number):
     noise = np.random.default_rng(number).integers(0, 256, (5, 8, 3), dtype=np.uint8)
@@ -326,17 +451,40 @@ def test_formats_are_told_by_content(tmp_path, extension):
     assert np.abs(found - (200, 40, 90)).max() < 8
 
 
-def test_heic_without_its_plug_in_says_how_to_get_it(tmp_path):
-    (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+def without_plug_in(name, folder):
+    """What reading a file says where the HEIC plug-in is missing."""
     code = (
         "import sys; sys.modules['pillow_heif'] = None\n"
         "from neurotransfer.photos import read_picture\nfrom pathlib import Path\n"
-        "try: read_picture(Path('a.heic'))\nexcept Exception as error: print(error)"
+        f"try: print(read_picture(Path({name!r})).size)\nexcept Exception as error: print(error)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=clean_environment()
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, env=clean_environment()
     )
-    assert done.stdout == 'a.heic is a HEIC picture, which needs a plug-in: pip install "neurotransfer[heif]".\n'
+    return done.stdout
+
+
+@pytest.mark.parametrize("brands", [b"heic", b"mif1\0\0\0\0mif1heic", b"mif1"])
+def test_heic_without_its_plug_in_says_how_to_get_it(tmp_path, brands):
+    (tmp_path / "a.heic").write_bytes(struct.pack(">I", 8 + len(brands)) + b"ftyp" + brands + bytes(100))
+    assert without_plug_in("a.heic", tmp_path) == (
+        'a.heic is a HEIC picture, which needs a plug-in: pip install "neurotransfer[heif]".\n'
+    )
+
+
+def test_films_are_no_heic(tmp_path):
+    (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypisom\0\0\2\0isommp42" + bytes(100))
+    assert "is not a picture of a known format" in without_plug_in("a.heic", tmp_path)
+
+
+def test_avif_of_a_shared_brand(tmp_path):
+    Image.new("RGB", (64, 48), (200, 40, 90)).save(tmp_path / "a.avif")
+    data = (tmp_path / "a.avif").read_bytes()
+    assert data[4:12] == b"ftypavif"
+    (tmp_path / "a.avif").write_bytes(data[:8] + b"mif1" + data[12:])
+    assert without_plug_in("a.avif", tmp_path) == "(64, 48)\n"
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    assert np.abs(load_image(tmp_path / "a.avif") - (200, 40, 90)).max() < 8
 
 
 @pytest.mark.parametrize("name", ["a.gif", "a.webp", "a.tif", "a.png", "a.avif"])
