@@ -15,6 +15,10 @@ DEFAULT_SNAPSHOT_EVERY = 20
 LONGEST_STEM = 60
 """Characters of each picture's name in a run folder's: file systems end at 255 bytes."""
 
+_OURS = r"\d+\.png|final\.png|run\.json|state\.npz"
+LEFT_OVER = re.compile(rf"\.({_OURS})\.\d+\.tmp")
+"""What a process that was killed while it wrote leaves in a run folder."""
+
 
 @dataclass(frozen=True)
 class OutputPlan:
@@ -104,9 +108,10 @@ def _claim_folder(parent: Path, name: str, *, overwrite: bool) -> tuple[Path, Fo
     folder = parent / name
     if overwrite and folder.is_dir():
         lock = FolderLock(folder)
-        ours = (folder / "run.json").exists()  # else somebody else's pictures may be numbered, too
+        # Else somebody else's pictures may be numbered, too. A run that was killed has no log, but its state.
+        ours = any((folder / name).exists() for name in ("run.json", "state.npz"))
         for old in folder.iterdir():
-            if ours and re.fullmatch(r"\d+\.png|final\.png|run\.json|state\.npz", old.name):
+            if ours and (re.fullmatch(_OURS, old.name) or LEFT_OVER.fullmatch(old.name)):
                 old.unlink()
         return folder, lock
     while True:

@@ -7,10 +7,10 @@ from neurotransfer.checkpoint import Checkpoint
 from neurotransfer.errors import InputError
 from neurotransfer.job import Earlier, Job, Prepared, prepare
 from neurotransfer.lock import FolderLock
-from neurotransfer.outputs import DEFAULT_SNAPSHOT_EVERY, in_folder
+from neurotransfer.outputs import DEFAULT_SNAPSHOT_EVERY, LEFT_OVER, in_folder
 from neurotransfer.pace import extended, is_finished
 from neurotransfer.settings import INITS, Settings
-from neurotransfer.state import State, load_state
+from neurotransfer.state import State, find_state, load_state
 
 logger = logging.getLogger(__name__)
 
@@ -26,18 +26,16 @@ def prepare_resumed(
         InputError: there is no usable state, the run is finished and ``more`` is not given or the other way round,
             another process is at work in the folder, or a photo, painting or weights file is not what it was.
     """
-    lock = FolderLock(folder) if folder.is_dir() else None
+    find_state(folder)  # before the lock, which leaves a file: this may be no run's folder
+    lock = FolderLock(folder)
     try:
         return _prepare(folder, lock, more, max_memory, save_every)
     except BaseException:
-        if lock is not None:
-            lock.release()
+        lock.release()
         raise
 
 
-def _prepare(
-    folder: Path, lock: FolderLock | None, more: int | None, max_memory: float | None, save_every: float
-) -> Prepared:
+def _prepare(folder: Path, lock: FolderLock, more: int | None, max_memory: float | None, save_every: float) -> Prepared:
     state = load_state(folder)
     checkpoint = _checkpoint(folder, state, more)
     stored, private = state.facts["facts"], state.facts
@@ -56,7 +54,6 @@ def _prepare(
         max_pixels=private["max_pixels"],
         max_memory=max_memory,
     )
-    assert lock is not None, "a folder with a state exists"
     earlier = Earlier(checkpoint, state.facts["record"])
     prepared = prepare(job, in_folder(folder, every, lock, overwrite=True), earlier)
     for name in ("content", "style", "weights", "init"):
@@ -68,8 +65,9 @@ def _prepare(
             )
     if stored["precision"] != prepared.facts["precision"]:
         logger.info("Begun in another precision, %s: the picture will not be quite the same.", stored["precision"])
-    for left in folder.glob(".*.tmp"):  # of a process that was killed while it wrote
-        left.unlink(missing_ok=True)
+    for left in folder.iterdir():
+        if LEFT_OVER.fullmatch(left.name):
+            left.unlink(missing_ok=True)
     return prepared
 
 

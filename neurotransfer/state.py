@@ -41,17 +41,27 @@ def save_state(folder: Path, facts: dict[str, Any], checkpoint: Checkpoint | Non
         np.savez(handle, facts=np.frombuffer(text, np.uint8), **arrays)
 
 
-def load_state(folder: Path) -> State:
-    """Return the state of the run in ``folder``.
+def find_state(folder: Path) -> Path:
+    """Return the path of the state in ``folder``; touches nothing.
 
     Raises:
-        InputError: there is none, or it cannot be read.
+        InputError: there is none.
     """
     path = folder / NAME
     if not folder.is_dir():
         raise InputError(f"There is no run folder {folder}; give the folder that a run made.")
     if not path.is_file():
         raise InputError(f"{folder} holds no {NAME}: no run of this program, or one that can only be begun anew.")
+    return path
+
+
+def load_state(folder: Path) -> State:
+    """Return the state of the run in ``folder``.
+
+    Raises:
+        InputError: there is none, or it cannot be read.
+    """
+    path = find_state(folder)
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}

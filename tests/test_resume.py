@@ -117,6 +117,70 @@ def test_sentences(command, photo, painting, tmp_path):
     assert (done.returncode, "cannot be read" in done.stderr, "Traceback" in done.stderr) == (2, True, False)
 
 
+def test_a_wrong_folder_stays_as_it_is(command, photo, painting, tmp_path):
+    """Without a state nothing is touched; with one, a lock file that is not ours stays, and what a link leads to."""
+    precious = tmp_path / "precious.txt"
+    precious.write_text("12345 reasons")
+    own, linked = tmp_path / "own", tmp_path / "linked"
+    for folder in (own, linked):
+        folder.mkdir()
+    (own / "run.lock").write_text("mine")
+    (linked / "run.lock").symlink_to(precious)
+    for folder in ("own", "linked"):
+        done = command("resume", folder)
+        assert (done.returncode, done.stderr.startswith(f"Error: {folder} holds no state.npz: ")) == (2, True)
+        (tmp_path / folder / "state.npz").touch()
+        for arguments in (("resume", folder), ("run", *INPUTS, "-o", "runs/", "--overwrite")):
+            (tmp_path / "runs").mkdir(exist_ok=True)
+            if arguments[0] == "run":
+                (tmp_path / folder).rename(tmp_path / "runs" / FOLDER)
+            done = command(*arguments)
+            if arguments[0] == "run":
+                (tmp_path / "runs" / FOLDER).rename(tmp_path / folder)
+            place = folder if arguments[0] == "resume" else f"runs/{FOLDER}"
+            sentence = f"{place}/run.lock is no lock of this program and stays as it is; move it, or choose another"
+            assert (done.returncode, done.stderr) == (2, f"Error: {sentence} folder.\n")
+    assert (own / "run.lock").read_text() == "mine"
+    assert (linked / "run.lock").is_symlink()
+    assert precious.read_text() == "12345 reasons"
+
+
+def test_only_a_runs_own_left_overs_are_removed(command, photo, painting, tmp_path):
+    folder = tmp_path / "out" / FOLDER
+    command("run", *STEADY, "--steps", "1", "-q", "-o", "out/")
+    for name in (".letter.tmp", ".final.png.77.tmp", ".1.png.7.tmp"):
+        (folder / name).touch()
+    assert command("resume", f"out/{FOLDER}", "--more", "1").returncode == 0
+    assert [path.name for path in folder.glob(".*")] == [".letter.tmp"]
+
+
+def test_overwriting_a_killed_run_takes_its_snapshots_along(command, photo, painting, tmp_path):
+    folder = tmp_path / "out" / FOLDER
+    process = start(
+        tmp_path, "run", *STEADY, "--steps", "5000", "--tolerance", "0", "--snapshot-every", "1", "-o", "out/"
+    )
+    wait_for((folder / "7.png").exists, process)
+    process.kill()
+    process.wait()
+    assert not (folder / "run.json").exists()
+    done = command("run", *STEADY, "--steps", "1", "--snapshot-every", "1", "-o", "out/", "--overwrite")
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in folder.glob("*.png")) == ["0.png", "1.png", "final.png"]
+
+
+@pytest.mark.skipif(shutil.which("chattr") is None, reason="there is no chattr")
+def test_a_folder_that_cannot_be_written_to(command, photo, painting, tmp_path):
+    folder = tmp_path / "out" / FOLDER
+    command("run", *STEADY, "--steps", "1", "-q", "-o", "out/")
+    frozen = subprocess.run(["chattr", "+i", folder], capture_output=True, text=True)
+    done = command("resume", f"out/{FOLDER}", "--more", "1")
+    subprocess.run(["chattr", "-i", folder], capture_output=True)
+    if frozen.returncode:
+        pytest.skip(f"no folder can be made read-only here: {frozen.stderr.strip()}")
+    sentence = "cannot be written to (Operation not permitted); make it writable, or work in a copy of it."
+    assert (done.returncode, done.stderr) == (2, f"Error: The folder out/{FOLDER} {sentence}\n")
+
+
 def whole(folder):
     """Every file that does not bear a temporary name can be read to its end."""
     for path in folder.iterdir():
