@@ -240,7 +240,8 @@ def _log_to_stderr(*, quiet: bool, verbose: bool) -> None:
 def main() -> None:
     """Run the command line; every known error becomes one sentence on standard error and an exit code."""
     # Python leaves SIGTERM to the system, which ignores it for the first process of a container.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    if signal.getsignal(signal.SIGTERM) != signal.SIG_IGN:
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         code = cli.main(prog_name="neurotransfer", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:

@@ -343,6 +343,20 @@ def test_a_folder_made_read_only(photo, painting, tmp_path):
     whole(folder)
 
 
+def test_nohup_outlives_its_terminal(photo, painting, tmp_path):
+    folder = tmp_path / "out" / FOLDER
+    process = start(
+        tmp_path, "run", *STEADY, "--steps", "5000", "--tolerance", "0", "--snapshot-every", "1", "-o", "out/",
+        limits=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    )  # fmt: skip
+    wait_for((folder / "2.png").exists, process)
+    os.kill(process.pid, signal.SIGHUP)
+    reached = len(list(folder.glob("*.png")))
+    wait_for((folder / f"{reached + 3}.png").exists, process)
+    process.terminate()
+    assert process.wait() == 143
+
+
 def test_hang_up_saves(photo, painting, tmp_path):
     folder = tmp_path / "out" / FOLDER
     process = start(tmp_path, "run", *STEADY, "--steps", "5000", "--tolerance", "0", "-o", "out/")
