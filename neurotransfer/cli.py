@@ -253,6 +253,9 @@ def main() -> None:
     except NeurotransferError as error:
         click.echo(f"Error: {one_line(str(error))}", err=True)
         code = error.exit_code
+    except MemoryError:  # outside of the steps, where the run sees to it
+        click.echo("Error: The memory ran out; give a smaller --size, or smaller pictures.", err=True)
+        code = 1
     except OSError as error:  # files are handled where they are written: this is standard output
         click.echo(f"Error: the output cannot be written: {error.strerror or error}.", err=True)
         code = 1

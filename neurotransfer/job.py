@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurotransfer.checkpoint import Checkpoint
-from neurotransfer.errors import InputError, NeurotransferError, NotFiniteError, RunInterruptedError
+from neurotransfer.errors import InputError, NeurotransferError, RunInterruptedError
 from neurotransfer.exif import carried
 from neurotransfer.images import open_picture
 from neurotransfer.interrupts import Stop, stop_signals
@@ -212,7 +212,8 @@ def run_job(prepared: Prepared, on_step: Callable[["Step"], None] | None = None)
 
     Raises:
         RunInterruptedError: SIGINT, SIGTERM or SIGHUP arrived.
-        NeurotransferError: a loss was not finite, or a file could not be written.
+        NeurotransferError: a loss was not finite, memory ran out, a file could not be written, or something failed
+            that never should.
     """
     job = prepared.job
     try:
@@ -285,9 +286,19 @@ def _paint(
                 break
         else:
             return None
-    except NotFiniteError as error:
-        recorder.state_is_torn()
-        return error
     except KeyboardInterrupt:  # the second signal
         recorder.state_is_torn()
+    except Exception as error:  # a mistake in the program must not cost the picture either
+        recorder.state_is_torn()
+        return error if isinstance(error, NeurotransferError) else _explained(error, index, prepared.updates)
     return RunInterruptedError(stop.number, f"Interrupted at step {index} of {prepared.updates}.")
+
+
+def _explained(error: Exception, index: int, updates: int) -> NeurotransferError:
+    """Return an error that no one expected as a sentence; it keeps no traceback, which would hold the run's arrays."""
+    where = f"after step {index} of {updates}"
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's
+        return NeurotransferError(f"The memory ran out {where}; give less with --max-memory, or a smaller --size.")
+    logger.debug("Where it failed:", exc_info=error)
+    reason = (str(error).splitlines() or [""])[0].rstrip(".")[:200]
+    return NeurotransferError(f"The program failed {where} ({type(error).__name__}: {reason}); please report it.")
