@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from neurotransfer.samples import PAINTING, PHOTO
 from neurotransfer.saving import ALPHAS
 from neurotransfer.settings import DEFAULT, INITS, Settings
 from neurotransfer.sizes import LARGEST_SINGLE, needed_layers, plan_octaves, plan_size, plan_style_size
-from neurotransfer.weights import Weights, load_weights
+from neurotransfer.weights import BUILTIN, FULL, Weights, find_weights, load_weights
 
 if TYPE_CHECKING:
     from neurotransfer.pyramid import Step
@@ -140,6 +141,14 @@ def prepare(job: Job, claimed: OutputPlan | None = None, earlier: Earlier | None
         octaves = plan_octaves((width, height), job.settings)
         seconds = forecast(job.settings, octaves, precision, memory.most_pixels)
         _announce(memory, min(seconds, job.time_budget or seconds))
+    elif memory.peak > (free := allowance()):
+        logger.warning(
+            "The run was planned with more memory than there is now: %.1f GB, of which %.1f GB are free; "
+            "--max-memory %.1fG plans it anew.",
+            memory.peak / 1e9,
+            free / 1e9,
+            free / 1e9,
+        )
     weights = load_weights(job.weights, needed_layers(job.settings))
     facts = {
         "content": file_facts(job.content),
@@ -221,7 +230,7 @@ def run_job(prepared: Prepared, on_step: Callable[["Step"], None] | None = None)
             recorder = Recorder(
                 prepared.plan,
                 prepared.facts,
-                _private(job),
+                private(prepared),
                 bits=job.bits,
                 dpi=job.dpi,
                 photo=prepared.photo,
@@ -242,13 +251,18 @@ def run_job(prepared: Prepared, on_step: Callable[["Step"], None] | None = None)
     return Result(picture, recorder.report(status))
 
 
-def _private(job: Job) -> dict[str, Any]:
-    """Return what `resume` must know of a job besides its settings. It names folders, so it stays out of pictures."""
+def private(prepared: Prepared) -> dict[str, Any]:
+    """Return what `resume` must know of a job besides its settings. It names folders, so it stays out of pictures.
+
+    The weights are those that were found, the memory that which was free: what is found then may be others.
+    """
+    job = prepared.job
     init = job.settings.init
     return {
         "content": str(job.content.absolute()),
         "style": str(job.style.absolute()),
-        "weights": job.weights and str(job.weights),
+        "weights": _name_of(prepared.weights),
+        "max_memory": prepared.max_memory,
         "init": str(Path(init).absolute()) if init not in INITS else init,
         "snapshot_every": job.snapshot_every,
         "bits": job.bits,
@@ -257,6 +271,16 @@ def _private(job: Job) -> dict[str, Any]:
         "keep_gps": job.keep_gps,
         "max_pixels": job.max_pixels,
     }
+
+
+def _name_of(weights: Weights) -> str:
+    """Return the choice that finds these weights again, from any folder."""
+    path = weights.source.path
+    for name in (BUILTIN, FULL):
+        with suppress(InputError):  # no full ones are installed
+            if path == find_weights(name):
+                return name
+    return str(path.absolute())
 
 
 def _paint(

@@ -1,7 +1,6 @@
 """``state.npz``: all that a run needs to go on where it was. Whole or absent, like every file of a run."""
 
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from neurotransfer.errors import InputError
 from neurotransfer.saving import atomic_file
 
 NAME = "state.npz"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -66,10 +65,20 @@ def load_state(folder: Path) -> State:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         facts = json.loads(arrays.pop("facts").tobytes())
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} cannot be read: {error}; the run can only be begun anew.") from None
+    except Exception as error:  # zip and array readers raise nearly anything on damaged files
+        raise damaged(folder, error) from None
+    if not isinstance(facts, dict):
+        raise damaged(folder, TypeError(f"expected names and values, found a {type(facts).__name__}"))
     if facts.get("version") != VERSION:
         raise InputError(
             f"{path} is of version {facts.get('version')}, expected {VERSION}: made by another version of the program."
         )
     return State(facts, arrays)
+
+
+def damaged(folder: Path, error: Exception) -> InputError:
+    """Return the sentence about a state that is not what `save_state` wrote."""
+    reason = (str(error).splitlines() or [""])[0].rstrip(".")[:120]
+    return InputError(
+        f"{folder / NAME} cannot be read ({type(error).__name__}: {reason}); the run can only be begun anew."
+    )

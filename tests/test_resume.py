@@ -9,13 +9,23 @@ import signal
 import subprocess
 import time
 import zipfile
+from contextlib import suppress
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from neurotransfer import resume
+from neurotransfer.checkpoint import Checkpoint
+from neurotransfer.errors import InputError, NeurotransferError
+from neurotransfer.job import Job, prepare, private
+from neurotransfer.objective import Losses
+from neurotransfer.outputs import release
 from neurotransfer.pace import Pace, extended
+from neurotransfer.pyramid import Step
+from neurotransfer.record import Recorder
 from neurotransfer.settings import Settings
+from neurotransfer.weights import find_weights
 
 from .conftest import COMMAND, clean_environment
 
@@ -115,6 +125,85 @@ def test_sentences(command, photo, painting, tmp_path):
     state.write_bytes(state.read_bytes()[:3000])
     done = command("resume", "out/" + FOLDER, "--more", "2")
     assert (done.returncode, "cannot be read" in done.stderr, "Traceback" in done.stderr) == (2, True, False)
+
+
+def rewritten(state, facts):
+    """Put other facts into a state."""
+    with np.load(state) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    np.savez(state, **arrays | {"facts": np.frombuffer(json.dumps(facts).encode(), np.uint8)})
+
+
+def facts_of(state):
+    with np.load(state) as archive:
+        return json.loads(archive["facts"].tobytes())
+
+
+def test_damaged_states(photo, painting, tmp_path, monkeypatch):
+    """Whatever bit is flipped and whatever is missing: one sentence, or a state as good as before."""
+    monkeypatch.chdir(tmp_path)
+    prepared = prepare(Job(photo, painting, Settings(size=48, steps=4, precision="float32"), "out/"))
+    folder = prepared.plan.folder
+    image = np.zeros((36, 48, 3), np.float32)
+    pace = {"index": 1, "counts": [4], "done": [1], "origin": 0}
+    recorder = Recorder(prepared.plan, prepared.facts, private(prepared))
+    recorder.add(Step(1, image, Losses(1.0, 1.0, 1.0), None, lambda: Checkpoint(0, image, {}, pace)))
+    recorder.finish("stopped")
+    release(prepared.plan)
+    state = folder / "state.npz"
+    good, facts = state.read_bytes(), facts_of(state)
+    assert resume.prepare_resumed(folder).earlier.checkpoint.pace == pace
+    (folder / "run.lock").unlink()
+
+    def refused():
+        with pytest.raises(InputError) as caught:
+            release(resume.prepare_resumed(folder).plan)
+        assert str(caught.value).count("\n") == 0
+        assert not (folder / "run.lock").exists()
+        return str(caught.value)
+
+    for broken in ([], "facts", {"version": 2}, facts | {"octave": 7}, facts | {"pace": 3}, facts | {"record": []}):
+        rewritten(state, broken)
+        assert "state.npz cannot be read (" in refused(), broken
+    for name in set(facts) - {"version"}:
+        rewritten(state, {key: value for key, value in facts.items() if key != name})
+        assert f"cannot be read (KeyError: '{name}'); the run can only be begun anew." in refused()
+    rewritten(state, facts | {"version": 1})
+    assert refused().endswith("state.npz is of version 1, expected 2: made by another version of the program.")
+
+    generator = random.Random(3)
+    for _ in range(150):  # half of them in the archive's directory, at its end
+        data = bytearray(good)
+        data[generator.randrange(len(data) - generator.choice([400, len(data)]), len(data))] ^= (
+            1 << generator.randrange(8)
+        )
+        state.write_bytes(data)
+        with suppress(InputError):
+            release(resume.prepare_resumed(folder).plan)
+
+
+def test_the_memory_plan_and_the_weights_are_those_of_the_beginning(photo, painting, tmp_path, monkeypatch, caplog):
+    """From another folder, with other weights chosen meanwhile and less memory free."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(find_weights("builtin"), tmp_path / "mine.npz")
+    settings = Settings(size=64, steps=4, optimizer="lbfgs", precision="float32")
+    begun = {}
+    for weights in (None, "mine.npz"):
+        prepared = prepare(Job(photo, painting, settings, "out/", weights=weights, max_memory=9e9))
+        begun[prepared.plan.folder.absolute()] = prepared
+        Recorder(prepared.plan, prepared.facts, private(prepared))
+        release(prepared.plan)
+    monkeypatch.chdir("/")
+    monkeypatch.setattr("neurotransfer.job.allowance", lambda: 1.0e8)
+    monkeypatch.setattr("neurotransfer.installed.used_by_runs", lambda: True)
+    for folder, prepared in begun.items():
+        resumed = resume.prepare_resumed(folder)
+        release(resumed.plan)
+        assert resumed.max_memory == 9e9
+        assert resumed.facts["weights"]["sha256"] == prepared.facts["weights"]["sha256"]
+        assert "planned with more memory than there is now" in caplog.text
+    with pytest.raises(NeurotransferError, match=r"this process may take 0\.2 GB"):
+        resume.prepare_resumed(folder, max_memory=2e8)
 
 
 def test_a_wrong_folder_stays_as_it_is(command, photo, painting, tmp_path):
