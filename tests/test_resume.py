@@ -59,16 +59,27 @@ def losses(folder):
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
-def test_a_broken_run_ends_as_the_unbroken_one(optimizer, command, photo, painting, tmp_path):
-    """Two octaves, and the interruption in the middle: the pictures are the same byte for byte."""
-    arguments = ("run", *STEADY, "--steps", "12", "--optimizer", optimizer, "--snapshot-every", "1")
+@pytest.mark.parametrize("octaves", [1, 2])
+def test_a_broken_run_ends_as_the_unbroken_one(octaves, optimizer, command, photo, painting, tmp_path):
+    """An interruption in the middle, after the change of size if there is one: the same picture byte for byte."""
+    size, instant = (("64",), 4) if octaves == 1 else (("722", "--enlarge"), 9)
+    if octaves == 2:  # narrow: two sizes in little time
+        for path in (photo, painting):
+            with Image.open(path) as picture:
+                picture.crop((0, 20, 64, 26)).save(path)
+    arguments = (
+        *("run", *INPUTS, "--precision", "float32", "--save-every", "0.001s", "--tolerance", "0", "--size", *size),
+        *("--steps", "12", "--optimizer", optimizer, "--snapshot-every", "1"),
+    )
     assert command(*arguments, "-q", "-o", "unbroken/").returncode == 0
     whole, broken = tmp_path / "unbroken" / FOLDER, tmp_path / "broken" / FOLDER
     process = start(tmp_path, *arguments, "-o", "broken/")
-    wait_for(lambda: (broken / "4.png").exists(), process)
+    wait_for((broken / f"{instant}.png").exists, process)
     process.send_signal(signal.SIGINT)
     assert process.wait() == 130
-    assert len(losses(broken)) < 13
+    assert instant < len(losses(broken)) < 13
+    sizes = [Image.open(whole / f"{index}.png").width for index in range(13)]
+    assert sizes == [64] * 13 if octaves == 1 else [361] * 8 + [722] * 5
     assert (broken / "final.png").read_bytes() != (whole / "final.png").read_bytes()
 
     done = command("resume", "broken/" + FOLDER)
@@ -108,7 +119,18 @@ SENTENCES = {
         ("out/" + FOLDER, "--style-weight", "3"),
         "--style-weight cannot change in a run that is begun; leave it out, or start a new run.",
     ),
-    "a typing error": (("out/" + FOLDER, "--mroe", "3"), "Got unexpected extra argument (--mroe)"),
+    "another setting first": (
+        ("--style-weight", "3", "out/" + FOLDER),
+        "--style-weight cannot change in a run that is begun; leave it out, or start a new run.",
+    ),
+    "another flag": (
+        ("-s", "other.png", "out/" + FOLDER),
+        "--style cannot change in a run that is begun; leave it out, or start a new run.",
+    ),
+    "a switch": (
+        ("out/" + FOLDER, "--no-octaves"),
+        "--octaves cannot change in a run that is begun; leave it out, or start a new run.",
+    ),
 }
 
 
@@ -117,6 +139,14 @@ def test_sentences(command, photo, painting, tmp_path):
     for case, (arguments, sentence) in SENTENCES.items():
         done = command("resume", *arguments)
         assert (done.returncode, done.stderr) == (2, f"Error: {sentence}\n"), case
+    done = command("resume", "out/" + FOLDER, "--mroe", "3")
+    assert (done.returncode, "--mroe" in done.stderr, done.stderr.count("\n")) == (2, True, 1)
+    variable = {"NEUROTRANSFER_STYLE_WEIGHT": "3", "NEUROTRANSFER_OUTPUT": "elsewhere/"}
+    done = command("resume", "out/" + FOLDER, "--more", "1", **variable)
+    sentence = "NEUROTRANSFER_STYLE_WEIGHT cannot change in a run that is begun; unset it, or start a new run."
+    assert (done.returncode, done.stderr) == (2, f"Error: {sentence}\n")
+    variable.pop("NEUROTRANSFER_STYLE_WEIGHT")
+    assert command("resume", "out/" + FOLDER, "--more", "1", **variable).returncode == 0
     Image.new("RGB", (64, 48)).save(tmp_path / "photo.png")
     done = command("resume", "out/" + FOLDER, "--more", "2")
     assert done.returncode == 2
