@@ -366,6 +366,24 @@ def test_the_second_run_in_a_folder_is_told(command, photo, painting, tmp_path):
     assert not (folder / "run.lock").exists()
 
 
+def test_the_second_run_with_the_same_snapshots_is_told(command, photo, painting, tmp_path):
+    arguments = ("run", *STEADY, "--tolerance", "0", "--snapshot-every", "1", "-o", "r.png")
+    process = start(tmp_path, *arguments, "--steps", "5000")
+    wait_for((tmp_path / "r-snapshots" / "run.lock").exists, process)
+    done = command(*arguments, "--steps", "1")
+    assert (done.returncode, done.stderr.startswith("Error: r-snapshots exists already and stays as it is; ")) == (
+        2,
+        True,
+    )
+    done = command(*arguments, "--steps", "1", "--overwrite")
+    sentence = f"r-snapshots is in use by another run (process {process.pid}); wait for its end, or choose another"
+    assert (done.returncode, done.stderr) == (2, f"Error: {sentence} --output.\n")
+    process.terminate()
+    assert process.wait() == 143
+    assert (tmp_path / "r.png").exists()
+    assert not (tmp_path / "r-snapshots" / "run.lock").exists()
+
+
 def test_a_folder_that_vanishes_leaves_the_picture_beside_it(photo, painting, tmp_path):
     folder = tmp_path / "out" / FOLDER
     process = start(tmp_path, "run", *STEADY, "--steps", "5000", "--tolerance", "0", "-o", "out/")
