@@ -5,10 +5,12 @@ import logging
 import signal
 import sys
 import time
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from neurotransfer.errors import InputError, NeurotransferError
 from neurotransfer.options import BYTES, DURATION, PATH, objective_options, option, run_options, to_settings
@@ -130,7 +132,35 @@ def run(
     _paint(prepared, begun, quiet=quiet, as_json=as_json)
 
 
-@cli.command(epilog=EPILOG, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+def _refuse(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    source = context.get_parameter_source(parameter.name or "")
+    if source == ParameterSource.COMMANDLINE:
+        raise InputError(
+            f"{parameter.opts[-1]} cannot change in a run that is begun; leave it out, or start a new run."
+        )
+    if source == ParameterSource.ENVIRONMENT and parameter.name not in _PICTURE_STAYS:
+        raise InputError(f"{parameter.envvar} cannot change in a run that is begun; unset it, or start a new run.")
+    return value
+
+
+_PICTURE_STAYS = ("output", "overwrite", "snapshot_every", "max_pixels")
+"""Options that do not shape the picture: variables for them may stay set."""
+
+
+def _refusing(command: click.Command) -> click.Command:
+    """Give a command, hidden, the options that only ``run`` has, to be refused by name."""
+    own = {parameter.name for parameter in command.params}
+    for parameter in run.params:
+        if parameter.name not in own and isinstance(parameter, click.Option):
+            refused = copy(parameter)
+            refused.hidden, refused.expose_value, refused.callback = True, False, _refuse
+            refused.type = refused.type if refused.is_flag else click.STRING  # wrong values are refused by name, too
+            command.params.append(refused)
+    return command
+
+
+@_refusing
+@cli.command(epilog=EPILOG)
 @click.argument("folder", type=PATH, metavar="RUN_FOLDER")
 @click.option("--more", type=click.IntRange(min=1), metavar="N", help="Add N updates to a finished run.")
 @save_every_option
@@ -138,9 +168,7 @@ def run(
 @quiet_option
 @verbose_option
 @as_json_option
-@click.pass_context
 def resume(
-    context: click.Context,
     folder: Path,
     more: int | None,
     save_every: float,
@@ -156,11 +184,6 @@ def resume(
     """
     begun = time.monotonic()
     _log_to_stderr(quiet=quiet, verbose=verbose)
-    for word in context.args:
-        name = word.split("=")[0]
-        if any(name in parameter.opts + parameter.secondary_opts for parameter in run.params):
-            raise InputError(f"{name} cannot change in a run that is begun; leave it out, or start a new run.")
-        raise click.UsageError(f"Got unexpected extra argument ({word})")
 
     from neurotransfer.resume import prepare_resumed
 
@@ -247,7 +270,8 @@ def _log_to_stderr(*, quiet: bool, verbose: bool) -> None:
 def main() -> None:
     """Run the command line; every known error becomes one sentence on standard error and an exit code."""
     # Python leaves SIGTERM to the system, which ignores it for the first process of a container.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    if signal.getsignal(signal.SIGTERM) != signal.SIG_IGN:
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         code = cli.main(prog_name="neurotransfer", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -259,6 +283,9 @@ def main() -> None:
     except NeurotransferError as error:
         click.echo(f"Error: {one_line(str(error))}", err=True)
         code = error.exit_code
+    except MemoryError:  # outside of the steps, where the run sees to it
+        click.echo("Error: The memory ran out; give a smaller --size, or smaller pictures.", err=True)
+        code = 1
     except OSError as error:  # files are handled where they are written: this is standard output
         click.echo(f"Error: the output cannot be written: {error.strerror or error}.", err=True)
         code = 1

@@ -20,7 +20,7 @@ class Stop:
 
 @contextmanager
 def stop_signals() -> Iterator[Stop]:
-    """Yield a `Stop` that notes SIGINT, SIGTERM and SIGHUP.
+    """Yield a `Stop` that notes SIGINT, SIGTERM and SIGHUP, but for those that are ignored: nohup has its reasons.
 
     A second one raises KeyboardInterrupt, unless files are being saved.
 
@@ -36,7 +36,9 @@ def stop_signals() -> Iterator[Stop]:
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    previous = {number: signal.signal(number, note) for number in _SIGNALS}
+    previous = {
+        number: signal.signal(number, note) for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN
+    }
     try:
         yield stop
     finally:

@@ -3,12 +3,13 @@
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurotransfer.checkpoint import Checkpoint
-from neurotransfer.errors import InputError, NeurotransferError, NotFiniteError, RunInterruptedError
+from neurotransfer.errors import InputError, NeurotransferError, RunInterruptedError
 from neurotransfer.exif import carried
 from neurotransfer.images import open_picture
 from neurotransfer.interrupts import Stop, stop_signals
@@ -23,7 +24,7 @@ from neurotransfer.samples import PAINTING, PHOTO
 from neurotransfer.saving import ALPHAS, check_size
 from neurotransfer.settings import DEFAULT, INITS, Settings
 from neurotransfer.sizes import LARGEST_SINGLE, needed_layers, plan_octaves, plan_size, plan_style_size
-from neurotransfer.weights import Weights, load_weights
+from neurotransfer.weights import BUILTIN, FULL, Weights, find_weights, load_weights
 
 if TYPE_CHECKING:
     from neurotransfer.pyramid import Step
@@ -140,6 +141,14 @@ def prepare(job: Job, claimed: OutputPlan | None = None, earlier: Earlier | None
         octaves = plan_octaves((width, height), job.settings)
         seconds = forecast(job.settings, octaves, precision, memory.most_pixels)
         _announce(memory, min(seconds, job.time_budget or seconds))
+    elif memory.peak > (free := allowance()):
+        logger.warning(
+            "The run was planned with more memory than there is now: %.1f GB, of which %.1f GB are free; "
+            "--max-memory %.1fG plans it anew.",
+            memory.peak / 1e9,
+            free / 1e9,
+            free / 1e9,
+        )
     weights = load_weights(job.weights, needed_layers(job.settings))
     facts = {
         "content": file_facts(job.content),
@@ -213,7 +222,8 @@ def run_job(prepared: Prepared, on_step: Callable[["Step"], None] | None = None)
 
     Raises:
         RunInterruptedError: SIGINT, SIGTERM or SIGHUP arrived.
-        NeurotransferError: a loss was not finite, or a file could not be written.
+        NeurotransferError: a loss was not finite, memory ran out, a file could not be written, or something failed
+            that never should.
     """
     job = prepared.job
     try:
@@ -221,7 +231,7 @@ def run_job(prepared: Prepared, on_step: Callable[["Step"], None] | None = None)
             recorder = Recorder(
                 prepared.plan,
                 prepared.facts,
-                _private(job),
+                private(prepared),
                 bits=job.bits,
                 dpi=job.dpi,
                 photo=prepared.photo,
@@ -242,13 +252,18 @@ def run_job(prepared: Prepared, on_step: Callable[["Step"], None] | None = None)
     return Result(picture, recorder.report(status))
 
 
-def _private(job: Job) -> dict[str, Any]:
-    """Return what `resume` must know of a job besides its settings. It names folders, so it stays out of pictures."""
+def private(prepared: Prepared) -> dict[str, Any]:
+    """Return what `resume` must know of a job besides its settings. It names folders, so it stays out of pictures.
+
+    The weights are those that were found, the memory that which was free: what is found then may be others.
+    """
+    job = prepared.job
     init = job.settings.init
     return {
         "content": str(job.content.absolute()),
         "style": str(job.style.absolute()),
-        "weights": job.weights and str(job.weights),
+        "weights": _name_of(prepared.weights),
+        "max_memory": prepared.max_memory,
         "init": str(Path(init).absolute()) if init not in INITS else init,
         "snapshot_every": job.snapshot_every,
         "bits": job.bits,
@@ -257,6 +272,16 @@ def _private(job: Job) -> dict[str, Any]:
         "keep_gps": job.keep_gps,
         "max_pixels": job.max_pixels,
     }
+
+
+def _name_of(weights: Weights) -> str:
+    """Return the choice that finds these weights again, from any folder."""
+    path = weights.source.path
+    for name in (BUILTIN, FULL):
+        with suppress(InputError):  # no full ones are installed
+            if path == find_weights(name):
+                return name
+    return str(path.absolute())
 
 
 def _paint(
@@ -286,9 +311,19 @@ def _paint(
                 break
         else:
             return None
-    except NotFiniteError as error:
-        recorder.state_is_torn()
-        return error
     except KeyboardInterrupt:  # the second signal
         recorder.state_is_torn()
+    except Exception as error:  # a mistake in the program must not cost the picture either
+        recorder.state_is_torn()
+        return error if isinstance(error, NeurotransferError) else _explained(error, index, prepared.updates)
     return RunInterruptedError(stop.number, f"Interrupted at step {index} of {prepared.updates}.")
+
+
+def _explained(error: Exception, index: int, updates: int) -> NeurotransferError:
+    """Return an error that no one expected as a sentence; it keeps no traceback, which would hold the run's arrays."""
+    where = f"after step {index} of {updates}"
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's
+        return NeurotransferError(f"The memory ran out {where}; give less with --max-memory, or a smaller --size.")
+    logger.debug("Where it failed:", exc_info=error)
+    reason = (str(error).splitlines() or [""])[0].rstrip(".")[:200]
+    return NeurotransferError(f"The program failed {where} ({type(error).__name__}: {reason}); please report it.")

@@ -1,7 +1,9 @@
 """One run a folder: a lock that the system gives back when its owner dies."""
 
+import errno
 import logging
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,17 +23,18 @@ class FolderLock:
     """Holds a folder for this process, from its making to `release`.
 
     The file ``run.lock`` names the owner's process. It is only a name tag: what counts is the system's lock on it, so
-    that the tag of a process that was killed keeps nobody out.
+    that the tag of a process that was killed keeps nobody out. A file of that name that holds anything else, or is
+    a link, is a stranger's and stays as it is.
 
     Raises:
-        InputError: another process, named in the message, holds the folder.
+        InputError: another process, named in the message, holds the folder; or there can be no lock in it.
     """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / NAME
         self._handle = -1
         while fcntl is not None and not self._held():
-            self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+            self._handle = self._opened()
             try:
                 fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -41,6 +44,9 @@ class FolderLock:
                     f"{folder} is in use by another run (process {owner or 'unknown'}); "
                     "wait for its end, or choose another --output."
                 ) from None
+            if not re.fullmatch("[0-9]*", self._tag()):
+                os.close(self._handle)
+                raise InputError(self._strange())
         if self._handle >= 0:
             if left := self._tag():
                 logger.info("The run of process %s in %s did not end by itself.", left, folder)
@@ -55,12 +61,26 @@ class FolderLock:
             os.close(self._handle)
             self._handle = -1
 
+    def _opened(self) -> int:
+        try:
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):  # a link, a folder, a socket
+                raise InputError(self._strange()) from None
+            raise InputError(
+                f"The folder {self._path.parent} cannot be written to ({error.strerror}); make it writable, or work in "
+                "a copy of it."
+            ) from None
+
+    def _strange(self) -> str:
+        return f"{self._path} is no lock of this program and stays as it is; move it, or choose another folder."
+
     def _held(self) -> bool:
         """Whether the open file is still the one in the folder: its last owner may have removed it meanwhile."""
         if self._handle < 0:
             return False
         try:
-            same = os.path.samestat(os.fstat(self._handle), self._path.stat())
+            same = os.path.samestat(os.fstat(self._handle), self._path.lstat())
         except FileNotFoundError:
             same = False
         if not same:

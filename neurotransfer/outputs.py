@@ -13,7 +13,11 @@ from neurotransfer.saving import check_extension
 DEFAULT_SNAPSHOT_EVERY = 20
 
 LONGEST_STEM = 60
-"""Characters of each picture's name in a run folder's: file systems end at 255 bytes."""
+"""Bytes of each picture's name in a run folder's: file systems end at 255, some at 143."""
+
+_OURS = r"\d+\.png|final\.png|run\.json|state\.npz"
+LEFT_OVER = re.compile(rf"\.({_OURS})\.\d+\.tmp")
+"""What a process that was killed while it wrote leaves in a run folder."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class OutputPlan:
     log: Path | None
     overwrite: bool
     lock: FolderLock | None = field(default=None, compare=False)
-    """Keeps the run's folder, where it has one, to this process."""
+    """Keeps the run's folder, or else that of its snapshots, to this process."""
 
     @property
     def folder(self) -> Path | None:
@@ -74,7 +78,10 @@ def _plan(path: Path, output: str, name: str, snapshot_every: int | None, bits: 
             raise InputError(f"{taken} exists already and stays as it is; choose another name, or give --overwrite.")
     _check_writable(path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
-    return OutputPlan(path, snapshots, every, None, overwrite)
+    if not every:
+        return OutputPlan(path, snapshots, every, None, overwrite)
+    snapshots.mkdir(exist_ok=overwrite)
+    return OutputPlan(path, snapshots, every, None, overwrite, FolderLock(snapshots))
 
 
 def in_folder(folder: Path, snapshot_every: int, lock: FolderLock, *, overwrite: bool = False) -> OutputPlan:
@@ -91,12 +98,11 @@ def free_name(path: Path) -> Path:
 
 
 def release(plan: OutputPlan) -> None:
-    """Let go of the run's folder, and remove it if nothing was written into it."""
+    """Let go of the run's folder or that of its snapshots, and remove it if nothing was written into it."""
     if plan.lock is not None:
         plan.lock.release()
-    with suppress(OSError):  # not empty, which is the rule, or gone
-        if plan.folder is not None:
-            plan.folder.rmdir()
+        with suppress(OSError):  # not empty, which is the rule, or gone
+            (plan.folder or plan.snapshots).rmdir()
 
 
 def _claim_folder(parent: Path, name: str, *, overwrite: bool) -> tuple[Path, FolderLock]:
@@ -104,9 +110,10 @@ def _claim_folder(parent: Path, name: str, *, overwrite: bool) -> tuple[Path, Fo
     folder = parent / name
     if overwrite and folder.is_dir():
         lock = FolderLock(folder)
-        ours = (folder / "run.json").exists()  # else somebody else's pictures may be numbered, too
+        # Else somebody else's pictures may be numbered, too. A run that was killed has no log, but its state.
+        ours = any((folder / name).exists() for name in ("run.json", "state.npz"))
         for old in folder.iterdir():
-            if ours and re.fullmatch(r"\d+\.png|final\.png|run\.json|state\.npz", old.name):
+            if ours and (re.fullmatch(_OURS, old.name) or LEFT_OVER.fullmatch(old.name)):
                 old.unlink()
         return folder, lock
     while True:
@@ -138,4 +145,10 @@ def _check_writable(folder: Path) -> None:
 
 def run_name(content: Path, style: Path) -> str:
     """Return ``<content>-<style>`` from two picture files' names."""
-    return f"{content.stem[:LONGEST_STEM]}-{style.stem[:LONGEST_STEM]}"
+    return f"{_cut(content.stem)}-{_cut(style.stem)}"
+
+
+def _cut(stem: str) -> str:
+    while len(os.fsencode(stem)) > LONGEST_STEM:  # a letter may have four bytes
+        stem = stem[:-1]
+    return stem

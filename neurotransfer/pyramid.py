@@ -131,7 +131,7 @@ def _descend(
         point = _checked(optimizer.step(handed_over.pop(), partial(objective, gradient=not last)), pace.index + 1)
         pace.tick(octave)
         change = float(np.linalg.norm(point.image - before)) / point.image.size**0.5
-        if change <= pace.settings.tolerance and pace.left(octave) > 0:
+        if change < pace.settings.tolerance and pace.left(octave) > 0:
             logger.info("Nothing changes any more at step %d (%.3g of 255): done with this size.", pace.index, change)
             pace.skip(octave)
         yield step(point.image, point.losses)

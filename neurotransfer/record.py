@@ -56,7 +56,7 @@ class Recorder:
         self._plan = plan
         self._facts, self._private = dict(facts), dict(private)
         self._bits, self._dpi, self._photo = bits, dpi, photo
-        self._save_every = save_every
+        self._wanted_every = self._save_every = save_every
         self._steps: list[dict[str, float]] = []
         self._begun = self._saved = time.monotonic()
         self._complaints: set[str] = set()
@@ -101,7 +101,10 @@ class Recorder:
         picture, trouble = self._save_final(self.last)
         if trouble is None:
             self._save_state(self.last)
-            self._save_log(status)
+            try:
+                self._save_log(status)
+            except NeurotransferError as error:
+                raise NeurotransferError(f"{error} The picture is {picture}.") from None
             return picture
         raise NeurotransferError(f"{trouble} The picture is {picture}." if picture else f"{trouble} No place was left.")
 
@@ -160,7 +163,7 @@ class Recorder:
         facts = {**self._private, "facts": self._facts, "record": record}
         self._try("state", lambda: save_state(folder, facts, step.checkpoint() if step else None))
         self._saved = time.monotonic()
-        self._save_every = max(self._save_every, (self._saved - begun) / SAVE_SHARE)
+        self._save_every = max(self._wanted_every, (self._saved - begun) / SAVE_SHARE)
 
     def _try(self, what: str, save: Callable[[], None]) -> None:
         try:
@@ -176,9 +179,16 @@ class Recorder:
 
 def _next_best(path: Path) -> Iterator[Path]:
     """Yield other places for a picture, under a name that nobody has there."""
-    name = path.name if path.stem != "final" else f"{path.parent.name}{path.suffix}"
-    for folder in (path.parent.parent, Path.cwd(), Path(tempfile.gettempdir())):
-        yield free_name(folder / name)
+    run = path.parent.name.strip(".") if path.stem == "final" else ""  # no name: the working folder, or one above
+    name = f"{run or path.stem}{path.suffix}"
+    places: tuple[Callable[[], Path], ...] = (
+        lambda: path.parent.parent,
+        Path.cwd,
+        lambda: Path(tempfile.gettempdir()),
+    )
+    for find in places:
+        with suppress(OSError):  # the working folder may be gone
+            yield free_name(find() / name)
 
 
 def file_facts(path: Path) -> dict[str, str]:

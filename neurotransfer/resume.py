@@ -1,18 +1,25 @@
 """Going on with a run that was interrupted, or extending one that is finished, from the state in its folder."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from neurotransfer.checkpoint import Checkpoint
 from neurotransfer.errors import InputError
 from neurotransfer.job import Earlier, Job, Prepared, prepare
 from neurotransfer.lock import FolderLock
-from neurotransfer.outputs import DEFAULT_SNAPSHOT_EVERY, in_folder
+from neurotransfer.outputs import DEFAULT_SNAPSHOT_EVERY, LEFT_OVER, in_folder
 from neurotransfer.pace import extended, is_finished
 from neurotransfer.settings import INITS, Settings
-from neurotransfer.state import State, load_state
+from neurotransfer.sizes import plan_octaves
+from neurotransfer.state import State, damaged, find_state, load_state
 
 logger = logging.getLogger(__name__)
+
+RECORD = ("losses", "seconds")
+"""What a state keeps of the steps that are done."""
 
 
 def prepare_resumed(
@@ -26,39 +33,41 @@ def prepare_resumed(
         InputError: there is no usable state, the run is finished and ``more`` is not given or the other way round,
             another process is at work in the folder, or a photo, painting or weights file is not what it was.
     """
-    lock = FolderLock(folder) if folder.is_dir() else None
+    find_state(folder)  # before the lock, which leaves a file: this may be no run's folder
+    lock = FolderLock(folder)
     try:
         return _prepare(folder, lock, more, max_memory, save_every)
     except BaseException:
-        if lock is not None:
-            lock.release()
+        lock.release()
         raise
 
 
-def _prepare(
-    folder: Path, lock: FolderLock | None, more: int | None, max_memory: float | None, save_every: float
-) -> Prepared:
+def _prepare(folder: Path, lock: FolderLock, more: int | None, max_memory: float | None, save_every: float) -> Prepared:
     state = load_state(folder)
-    checkpoint = _checkpoint(folder, state, more)
-    stored, private = state.facts["facts"], state.facts
-    every = DEFAULT_SNAPSHOT_EVERY if private["snapshot_every"] is None else private["snapshot_every"]
-    job = Job(
-        content=Path(private["content"]),
-        style=Path(private["style"]),
-        settings=Settings(**stored["settings"] | {"init": _init(private["init"])}),
-        weights=private["weights"],
-        snapshot_every=every,
-        save_every=save_every,
-        dpi=private["dpi"],
-        bits=private["bits"],
-        alpha=private["alpha"],
-        keep_gps=private["keep_gps"],
-        max_pixels=private["max_pixels"],
-        max_memory=max_memory,
-    )
-    assert lock is not None, "a folder with a state exists"
-    earlier = Earlier(checkpoint, state.facts["record"])
+    with _damage_told(folder):
+        earlier = Earlier(_checkpoint(folder, state, more), {key: state.facts["record"][key] for key in RECORD})
+        job = _job(state.facts, max_memory, save_every)
+    every = DEFAULT_SNAPSHOT_EVERY if job.snapshot_every is None else job.snapshot_every
     prepared = prepare(job, in_folder(folder, every, lock, overwrite=True), earlier)
+    with _damage_told(folder):
+        _compare(state.facts["facts"], prepared)
+    for left in folder.iterdir():
+        if LEFT_OVER.fullmatch(left.name):
+            left.unlink(missing_ok=True)
+    return prepared
+
+
+@contextmanager
+def _damage_told(folder: Path) -> Iterator[None]:
+    """Turn what a state raises that holds something else than was written into an `InputError`."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise damaged(folder, error) from None
+
+
+def _compare(stored: dict[str, Any], prepared: Prepared) -> None:
+    """Raise `InputError` unless the inputs are those of the facts ``stored``, ValueError unless the checkpoint fits."""
     for name in ("content", "style", "weights", "init"):
         before, now = stored.get(name), prepared.facts.get(name)
         if before and now and before["sha256"] != now["sha256"]:
@@ -68,9 +77,30 @@ def _prepare(
             )
     if stored["precision"] != prepared.facts["precision"]:
         logger.info("Begun in another precision, %s: the picture will not be quite the same.", stored["precision"])
-    for left in folder.glob(".*.tmp"):  # of a process that was killed while it wrote
-        left.unlink(missing_ok=True)
-    return prepared
+    checkpoint = prepared.earlier and prepared.earlier.checkpoint
+    if checkpoint:
+        sizes = plan_octaves((prepared.facts["width"], prepared.facts["height"]), prepared.job.settings)
+        width, height = sizes[checkpoint.octave]
+        if checkpoint.image.shape != (height, width, 3) or len(checkpoint.pace["done"]) != len(sizes):
+            raise ValueError(f"a picture of {width}x{height} pixels was expected, found {checkpoint.image.shape}")
+
+
+def _job(private: dict[str, Any], max_memory: float | None, save_every: float) -> Job:
+    return Job(
+        content=Path(private["content"]),
+        style=Path(private["style"]),
+        settings=Settings(**private["facts"]["settings"] | {"init": _init(private["init"])}),
+        weights=private["weights"],
+        snapshot_every=private["snapshot_every"],
+        save_every=save_every,
+        dpi=private["dpi"],
+        bits=private["bits"],
+        alpha=private["alpha"],
+        keep_gps=private["keep_gps"],
+        max_pixels=private["max_pixels"],
+        # Another plan, made from what is free now, would add up in another order.
+        max_memory=max_memory or private["max_memory"],
+    )
 
 
 def _checkpoint(folder: Path, state: State, more: int | None) -> Checkpoint | None:

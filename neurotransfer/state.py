@@ -1,7 +1,6 @@
 """``state.npz``: all that a run needs to go on where it was. Whole or absent, like every file of a run."""
 
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from neurotransfer.errors import InputError
 from neurotransfer.saving import atomic_file
 
 NAME = "state.npz"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -41,25 +40,45 @@ def save_state(folder: Path, facts: dict[str, Any], checkpoint: Checkpoint | Non
         np.savez(handle, facts=np.frombuffer(text, np.uint8), **arrays)
 
 
-def load_state(folder: Path) -> State:
-    """Return the state of the run in ``folder``.
+def find_state(folder: Path) -> Path:
+    """Return the path of the state in ``folder``; touches nothing.
 
     Raises:
-        InputError: there is none, or it cannot be read.
+        InputError: there is none.
     """
     path = folder / NAME
     if not folder.is_dir():
         raise InputError(f"There is no run folder {folder}; give the folder that a run made.")
     if not path.is_file():
         raise InputError(f"{folder} holds no {NAME}: no run of this program, or one that can only be begun anew.")
+    return path
+
+
+def load_state(folder: Path) -> State:
+    """Return the state of the run in ``folder``.
+
+    Raises:
+        InputError: there is none, or it cannot be read.
+    """
+    path = find_state(folder)
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         facts = json.loads(arrays.pop("facts").tobytes())
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} cannot be read: {error}; the run can only be begun anew.") from None
+    except Exception as error:  # zip and array readers raise nearly anything on damaged files
+        raise damaged(folder, error) from None
+    if not isinstance(facts, dict):
+        raise damaged(folder, TypeError(f"expected names and values, found a {type(facts).__name__}"))
     if facts.get("version") != VERSION:
         raise InputError(
             f"{path} is of version {facts.get('version')}, expected {VERSION}: made by another version of the program."
         )
     return State(facts, arrays)
+
+
+def damaged(folder: Path, error: Exception) -> InputError:
+    """Return the sentence about a state that is not what `save_state` wrote."""
+    reason = (str(error).splitlines() or [""])[0].rstrip(".")[:120]
+    return InputError(
+        f"{folder / NAME} cannot be read ({type(error).__name__}: {reason}); the run can only be begun anew."
+    )

@@ -1,6 +1,7 @@
 """What several tests share: the installed command, small pictures, the golden values."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +20,14 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 def clean_environment() -> dict[str, str]:
     """The environment without settings of neurotransfer or TensorFlow."""
     return {key: value for key, value in os.environ.items() if not key.startswith(("NEUROTRANSFER", "TF_"))}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heeded_signals() -> None:
+    """The program leaves ignored signals alone: those that the tests send must not be, even of tests under nohup."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)

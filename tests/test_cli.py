@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from neurotransfer.images import load_image
+from neurotransfer.outputs import run_name
 
 from .conftest import COMMAND, clean_environment
 
@@ -208,6 +209,13 @@ def test_run_into_a_folder(command, photo, painting, tmp_path):
     assert again.stdout.splitlines()[-1].endswith("output/photo-painting-2/final.png")
     first, second = (tmp_path / "output" / name / "final.png" for name in ("photo-painting", "photo-painting-2"))
     assert np.array_equal(load_image(first), load_image(second))
+
+
+@pytest.mark.parametrize("letter", ["a", "猫", "🎨"])
+def test_long_names_of_wide_letters_make_a_folder(letter, tmp_path):
+    name = run_name(tmp_path / f"{letter * 63}.png", tmp_path / f"{letter * 63}.jpg")
+    assert len(name.encode()) == 121
+    (tmp_path / name).mkdir()
 
 
 def test_run_into_a_file_leaves_that_file_and_nothing_else(command, photo, painting, tmp_path):

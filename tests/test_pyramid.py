@@ -85,6 +85,14 @@ def test_sizes(tmp_path, painting):
     assert size(size="original") == (61, 90, 3)
 
 
+@pytest.mark.parametrize(("tolerance", "steps"), [(0.0, 4), (0.001, 2)])
+def test_where_nothing_changes_a_run_ends_early_but_never_at_tolerance_0(
+    tolerance, steps, photo, painting, monkeypatch
+):
+    monkeypatch.setattr("neurotransfer.pyramid.Adam.step", lambda _, point, __: point)
+    assert len(list(stylize(photo, painting, replace(SMALL, tolerance=tolerance)))) == steps
+
+
 def test_a_photo_too_small_is_refused(painting):
     with pytest.raises(InputError, match="The photo is 20x10 pixels, expected a long side of 32 or more"):
         next(iter(stylize(np.zeros((10, 20, 3)), painting)))

@@ -9,13 +9,23 @@ import signal
 import subprocess
 import time
 import zipfile
+from contextlib import suppress
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from neurotransfer import resume
+from neurotransfer.checkpoint import Checkpoint
+from neurotransfer.errors import InputError, NeurotransferError
+from neurotransfer.job import Job, prepare, private
+from neurotransfer.objective import Losses
+from neurotransfer.outputs import release
 from neurotransfer.pace import Pace, extended
+from neurotransfer.pyramid import Step
+from neurotransfer.record import Recorder
 from neurotransfer.settings import Settings
+from neurotransfer.weights import find_weights
 
 from .conftest import COMMAND, clean_environment
 
@@ -49,16 +59,27 @@ def losses(folder):
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
-def test_a_broken_run_ends_as_the_unbroken_one(optimizer, command, photo, painting, tmp_path):
-    """Two octaves, and the interruption in the middle: the pictures are the same byte for byte."""
-    arguments = ("run", *STEADY, "--steps", "12", "--optimizer", optimizer, "--snapshot-every", "1")
+@pytest.mark.parametrize("octaves", [1, 2])
+def test_a_broken_run_ends_as_the_unbroken_one(octaves, optimizer, command, photo, painting, tmp_path):
+    """An interruption in the middle, after the change of size if there is one: the same picture byte for byte."""
+    size, instant = (("64",), 4) if octaves == 1 else (("722", "--enlarge"), 9)
+    if octaves == 2:  # narrow: two sizes in little time
+        for path in (photo, painting):
+            with Image.open(path) as picture:
+                picture.crop((0, 20, 64, 26)).save(path)
+    arguments = (
+        *("run", *INPUTS, "--precision", "float32", "--save-every", "0.001s", "--tolerance", "0", "--size", *size),
+        *("--steps", "12", "--optimizer", optimizer, "--snapshot-every", "1"),
+    )
     assert command(*arguments, "-q", "-o", "unbroken/").returncode == 0
     whole, broken = tmp_path / "unbroken" / FOLDER, tmp_path / "broken" / FOLDER
     process = start(tmp_path, *arguments, "-o", "broken/")
-    wait_for(lambda: (broken / "4.png").exists(), process)
+    wait_for((broken / f"{instant}.png").exists, process)
     process.send_signal(signal.SIGINT)
     assert process.wait() == 130
-    assert len(losses(broken)) < 13
+    assert instant < len(losses(broken)) < 13
+    sizes = [Image.open(whole / f"{index}.png").width for index in range(13)]
+    assert sizes == [64] * 13 if octaves == 1 else [361] * 8 + [722] * 5
     assert (broken / "final.png").read_bytes() != (whole / "final.png").read_bytes()
 
     done = command("resume", "broken/" + FOLDER)
@@ -98,7 +119,18 @@ SENTENCES = {
         ("out/" + FOLDER, "--style-weight", "3"),
         "--style-weight cannot change in a run that is begun; leave it out, or start a new run.",
     ),
-    "a typing error": (("out/" + FOLDER, "--mroe", "3"), "Got unexpected extra argument (--mroe)"),
+    "another setting first": (
+        ("--style-weight", "3", "out/" + FOLDER),
+        "--style-weight cannot change in a run that is begun; leave it out, or start a new run.",
+    ),
+    "another flag": (
+        ("-s", "other.png", "out/" + FOLDER),
+        "--style cannot change in a run that is begun; leave it out, or start a new run.",
+    ),
+    "a switch": (
+        ("out/" + FOLDER, "--no-octaves"),
+        "--octaves cannot change in a run that is begun; leave it out, or start a new run.",
+    ),
 }
 
 
@@ -107,6 +139,14 @@ def test_sentences(command, photo, painting, tmp_path):
     for case, (arguments, sentence) in SENTENCES.items():
         done = command("resume", *arguments)
         assert (done.returncode, done.stderr) == (2, f"Error: {sentence}\n"), case
+    done = command("resume", "out/" + FOLDER, "--mroe", "3")
+    assert (done.returncode, "--mroe" in done.stderr, done.stderr.count("\n")) == (2, True, 1)
+    variable = {"NEUROTRANSFER_STYLE_WEIGHT": "3", "NEUROTRANSFER_OUTPUT": "elsewhere/"}
+    done = command("resume", "out/" + FOLDER, "--more", "1", **variable)
+    sentence = "NEUROTRANSFER_STYLE_WEIGHT cannot change in a run that is begun; unset it, or start a new run."
+    assert (done.returncode, done.stderr) == (2, f"Error: {sentence}\n")
+    variable.pop("NEUROTRANSFER_STYLE_WEIGHT")
+    assert command("resume", "out/" + FOLDER, "--more", "1", **variable).returncode == 0
     Image.new("RGB", (64, 48)).save(tmp_path / "photo.png")
     done = command("resume", "out/" + FOLDER, "--more", "2")
     assert done.returncode == 2
@@ -115,6 +155,149 @@ def test_sentences(command, photo, painting, tmp_path):
     state.write_bytes(state.read_bytes()[:3000])
     done = command("resume", "out/" + FOLDER, "--more", "2")
     assert (done.returncode, "cannot be read" in done.stderr, "Traceback" in done.stderr) == (2, True, False)
+
+
+def rewritten(state, facts):
+    """Put other facts into a state."""
+    with np.load(state) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    np.savez(state, **arrays | {"facts": np.frombuffer(json.dumps(facts).encode(), np.uint8)})
+
+
+def facts_of(state):
+    with np.load(state) as archive:
+        return json.loads(archive["facts"].tobytes())
+
+
+def test_damaged_states(photo, painting, tmp_path, monkeypatch):
+    """Whatever bit is flipped and whatever is missing: one sentence, or a state as good as before."""
+    monkeypatch.chdir(tmp_path)
+    prepared = prepare(Job(photo, painting, Settings(size=48, steps=4, precision="float32"), "out/"))
+    folder = prepared.plan.folder
+    image = np.zeros((36, 48, 3), np.float32)
+    pace = {"index": 1, "counts": [4], "done": [1], "origin": 0}
+    recorder = Recorder(prepared.plan, prepared.facts, private(prepared))
+    recorder.add(Step(1, image, Losses(1.0, 1.0, 1.0), None, lambda: Checkpoint(0, image, {}, pace)))
+    recorder.finish("stopped")
+    release(prepared.plan)
+    state = folder / "state.npz"
+    good, facts = state.read_bytes(), facts_of(state)
+    assert resume.prepare_resumed(folder).earlier.checkpoint.pace == pace
+    (folder / "run.lock").unlink()
+
+    def refused():
+        with pytest.raises(InputError) as caught:
+            release(resume.prepare_resumed(folder).plan)
+        assert str(caught.value).count("\n") == 0
+        assert not (folder / "run.lock").exists()
+        return str(caught.value)
+
+    for broken in ([], "facts", {"version": 2}, facts | {"octave": 7}, facts | {"pace": 3}, facts | {"record": []}):
+        rewritten(state, broken)
+        assert "state.npz cannot be read (" in refused(), broken
+    for name in set(facts) - {"version"}:
+        rewritten(state, {key: value for key, value in facts.items() if key != name})
+        assert f"cannot be read (KeyError: '{name}'); the run can only be begun anew." in refused()
+    rewritten(state, facts | {"version": 1})
+    assert refused().endswith("state.npz is of version 1, expected 2: made by another version of the program.")
+
+    generator = random.Random(3)
+    for _ in range(150):  # half of them in the archive's directory, at its end
+        data = bytearray(good)
+        data[generator.randrange(len(data) - generator.choice([400, len(data)]), len(data))] ^= (
+            1 << generator.randrange(8)
+        )
+        state.write_bytes(data)
+        with suppress(InputError):
+            release(resume.prepare_resumed(folder).plan)
+
+
+def test_the_memory_plan_and_the_weights_are_those_of_the_beginning(photo, painting, tmp_path, monkeypatch, caplog):
+    """From another folder, with other weights chosen meanwhile and less memory free."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(find_weights("builtin"), tmp_path / "mine.npz")
+    settings = Settings(size=64, steps=4, optimizer="lbfgs", precision="float32")
+    begun = {}
+    for weights in (None, "mine.npz"):
+        prepared = prepare(Job(photo, painting, settings, "out/", weights=weights, max_memory=9e9))
+        begun[prepared.plan.folder.absolute()] = prepared
+        Recorder(prepared.plan, prepared.facts, private(prepared))
+        release(prepared.plan)
+    monkeypatch.chdir("/")
+    monkeypatch.setattr("neurotransfer.job.allowance", lambda: 1.0e8)
+    monkeypatch.setattr("neurotransfer.installed.used_by_runs", lambda: True)
+    for folder, prepared in begun.items():
+        resumed = resume.prepare_resumed(folder)
+        release(resumed.plan)
+        assert resumed.max_memory == 9e9
+        assert resumed.facts["weights"]["sha256"] == prepared.facts["weights"]["sha256"]
+        assert "planned with more memory than there is now" in caplog.text
+    with pytest.raises(NeurotransferError, match=r"this process may take 0\.2 GB"):
+        resume.prepare_resumed(folder, max_memory=2e8)
+
+
+def test_a_wrong_folder_stays_as_it_is(command, photo, painting, tmp_path):
+    """Without a state nothing is touched; with one, a lock file that is not ours stays, and what a link leads to."""
+    precious = tmp_path / "precious.txt"
+    precious.write_text("12345 reasons")
+    own, linked = tmp_path / "own", tmp_path / "linked"
+    for folder in (own, linked):
+        folder.mkdir()
+    (own / "run.lock").write_text("mine")
+    (linked / "run.lock").symlink_to(precious)
+    for folder in ("own", "linked"):
+        done = command("resume", folder)
+        assert (done.returncode, done.stderr.startswith(f"Error: {folder} holds no state.npz: ")) == (2, True)
+        (tmp_path / folder / "state.npz").touch()
+        for arguments in (("resume", folder), ("run", *INPUTS, "-o", "runs/", "--overwrite")):
+            (tmp_path / "runs").mkdir(exist_ok=True)
+            if arguments[0] == "run":
+                (tmp_path / folder).rename(tmp_path / "runs" / FOLDER)
+            done = command(*arguments)
+            if arguments[0] == "run":
+                (tmp_path / "runs" / FOLDER).rename(tmp_path / folder)
+            place = folder if arguments[0] == "resume" else f"runs/{FOLDER}"
+            sentence = f"{place}/run.lock is no lock of this program and stays as it is; move it, or choose another"
+            assert (done.returncode, done.stderr) == (2, f"Error: {sentence} folder.\n")
+    assert (own / "run.lock").read_text() == "mine"
+    assert (linked / "run.lock").is_symlink()
+    assert precious.read_text() == "12345 reasons"
+
+
+def test_only_a_runs_own_left_overs_are_removed(command, photo, painting, tmp_path):
+    folder = tmp_path / "out" / FOLDER
+    command("run", *STEADY, "--steps", "1", "-q", "-o", "out/")
+    for name in (".letter.tmp", ".final.png.77.tmp", ".1.png.7.tmp"):
+        (folder / name).touch()
+    assert command("resume", f"out/{FOLDER}", "--more", "1").returncode == 0
+    assert [path.name for path in folder.glob(".*")] == [".letter.tmp"]
+
+
+def test_overwriting_a_killed_run_takes_its_snapshots_along(command, photo, painting, tmp_path):
+    folder = tmp_path / "out" / FOLDER
+    process = start(
+        tmp_path, "run", *STEADY, "--steps", "5000", "--tolerance", "0", "--snapshot-every", "1", "-o", "out/"
+    )
+    wait_for((folder / "7.png").exists, process)
+    process.kill()
+    process.wait()
+    assert not (folder / "run.json").exists()
+    done = command("run", *STEADY, "--steps", "1", "--snapshot-every", "1", "-o", "out/", "--overwrite")
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in folder.glob("*.png")) == ["0.png", "1.png", "final.png"]
+
+
+@pytest.mark.skipif(shutil.which("chattr") is None, reason="there is no chattr")
+def test_a_folder_that_cannot_be_written_to(command, photo, painting, tmp_path):
+    folder = tmp_path / "out" / FOLDER
+    command("run", *STEADY, "--steps", "1", "-q", "-o", "out/")
+    frozen = subprocess.run(["chattr", "+i", folder], capture_output=True, text=True)
+    done = command("resume", f"out/{FOLDER}", "--more", "1")
+    subprocess.run(["chattr", "-i", folder], capture_output=True)
+    if frozen.returncode:
+        pytest.skip(f"no folder can be made read-only here: {frozen.stderr.strip()}")
+    sentence = "cannot be written to (Operation not permitted); make it writable, or work in a copy of it."
+    assert (done.returncode, done.stderr) == (2, f"Error: The folder out/{FOLDER} {sentence}\n")
 
 
 def whole(folder):
@@ -181,6 +364,24 @@ def test_the_second_run_in_a_folder_is_told(command, photo, painting, tmp_path):
     assert done.returncode == 0
     assert f"The run of process {process.pid} in out/{FOLDER} did not end by itself." in done.stderr
     assert not (folder / "run.lock").exists()
+
+
+def test_the_second_run_with_the_same_snapshots_is_told(command, photo, painting, tmp_path):
+    arguments = ("run", *STEADY, "--tolerance", "0", "--snapshot-every", "1", "-o", "r.png")
+    process = start(tmp_path, *arguments, "--steps", "5000")
+    wait_for((tmp_path / "r-snapshots" / "run.lock").exists, process)
+    done = command(*arguments, "--steps", "1")
+    assert (done.returncode, done.stderr.startswith("Error: r-snapshots exists already and stays as it is; ")) == (
+        2,
+        True,
+    )
+    done = command(*arguments, "--steps", "1", "--overwrite")
+    sentence = f"r-snapshots is in use by another run (process {process.pid}); wait for its end, or choose another"
+    assert (done.returncode, done.stderr) == (2, f"Error: {sentence} --output.\n")
+    process.terminate()
+    assert process.wait() == 143
+    assert (tmp_path / "r.png").exists()
+    assert not (tmp_path / "r-snapshots" / "run.lock").exists()
 
 
 def test_a_folder_that_vanishes_leaves_the_picture_beside_it(photo, painting, tmp_path):
@@ -277,6 +478,20 @@ def test_a_folder_made_read_only(photo, painting, tmp_path):
     with Image.open(tmp_path / "out" / f"{FOLDER}.png") as picture:
         picture.load()
     whole(folder)
+
+
+def test_nohup_outlives_its_terminal(photo, painting, tmp_path):
+    folder = tmp_path / "out" / FOLDER
+    process = start(
+        tmp_path, "run", *STEADY, "--steps", "5000", "--tolerance", "0", "--snapshot-every", "1", "-o", "out/",
+        limits=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    )  # fmt: skip
+    wait_for((folder / "2.png").exists, process)
+    os.kill(process.pid, signal.SIGHUP)
+    reached = len(list(folder.glob("*.png")))
+    wait_for((folder / f"{reached + 3}.png").exists, process)
+    process.terminate()
+    assert process.wait() == 143
 
 
 def test_hang_up_saves(photo, painting, tmp_path):

@@ -1,0 +1,73 @@
+"""What a run leaves on disk where its places fail it, and how often it saves."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from neurotransfer import record
+from neurotransfer.checkpoint import Checkpoint
+from neurotransfer.errors import NeurotransferError
+from neurotransfer.lock import FolderLock
+from neurotransfer.objective import Losses
+from neurotransfer.outputs import OutputPlan, in_folder
+from neurotransfer.pyramid import Step
+from neurotransfer.record import Recorder
+
+
+def step(index=0):
+    image = np.zeros((4, 4, 3), np.float32)
+    return Step(index, image, Losses(1.0, 1.0, 1.0), None, lambda: Checkpoint(0, image, {}, {}))
+
+
+def recorder(plan, **options):
+    return Recorder(plan, {}, {}, **options)
+
+
+@pytest.mark.parametrize("name", ["final.png", "../final.png", "cat.png"])
+def test_the_next_best_place_has_a_name_always(name, tmp_path, monkeypatch):
+    """The working folder is gone, and with it the picture's own place."""
+    gone, temporary = tmp_path / "gone" / "below", tmp_path / "temporary"
+    gone.mkdir(parents=True)
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.chdir(gone)
+    shutil.rmtree(gone.parent)
+    kept = recorder(OutputPlan(Path(name), Path("snapshots"), 0, None, overwrite=False))
+    kept.add(step())
+    expected = temporary / Path(name).name
+    with pytest.raises(NeurotransferError, match=f"The picture is {expected}[.]$"):
+        kept.finish("finished")
+    assert expected.is_file()
+
+
+def test_without_its_log_a_run_says_where_the_picture_is(tmp_path):
+    folder = tmp_path / "run"
+    (folder / "run.json").mkdir(parents=True)
+    kept = recorder(in_folder(folder, 0, FolderLock(folder)))
+    kept.add(step())
+    with pytest.raises(NeurotransferError) as caught:
+        kept.finish("finished")
+    picture = folder / "final.png"
+    assert str(caught.value) == f"{folder}/run.json cannot be written: Is a directory. The picture is {picture}."
+    assert picture.is_file()
+
+
+def test_one_slow_saving_does_not_stretch_the_interval_for_good(tmp_path, monkeypatch):
+    now, taken, saved = [0.0], [10.0], []
+
+    def save(*_):
+        saved.append(now[0])
+        now[0] += taken[0]
+
+    monkeypatch.setattr(record, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(record, "save_state", save)
+    kept = recorder(in_folder(tmp_path, 0, FolderLock(tmp_path)), save_every=30.0)
+    taken[0] = 0.1
+    for index in range(30):
+        now[0] += 10.0
+        kept.add(step(index))
+    assert saved[:3] == pytest.approx([0.0, 210.0, 240.1])  # ten seconds are a twentieth of two hundred
