@@ -137,11 +137,7 @@ def prepare(job: Job, claimed: OutputPlan | None = None, earlier: Earlier | None
     precision = choose_precision(job.settings.precision)
     max_memory = job.max_memory or allowance()
     memory = plan_memory((width, height), job.settings, precision, max_memory, (photo.size, painting.size))
-    if earlier is None:
-        octaves = plan_octaves((width, height), job.settings)
-        seconds = forecast(job.settings, octaves, precision, memory.most_pixels)
-        _announce(memory, min(seconds, job.time_budget or seconds))
-    elif memory.peak > (free := allowance()):
+    if earlier is not None and memory.peak > (free := allowance()):
         logger.warning(
             "The run was planned with more memory than there is now: %.1f GB, of which %.1f GB are free; "
             "--max-memory %.1fG plans it anew.",
@@ -168,7 +164,15 @@ def prepare(job: Job, claimed: OutputPlan | None = None, earlier: Earlier | None
         overwrite=job.overwrite,
         bits=job.bits,
     )
-    check_size(plan.final, (width, height))  # only a file may be too small for it, and that claims nothing
+    try:
+        check_size(plan.final, (width, height))
+    except InputError:
+        release(plan)
+        raise
+    if earlier is None:
+        octaves = plan_octaves((width, height), job.settings)
+        seconds = forecast(job.settings, octaves, precision, memory.most_pixels)
+        _announce(memory, min(seconds, job.time_budget or seconds))
     return Prepared(job, photo, painting, weights, plan, max_memory, begun, facts, earlier)
 
 
