@@ -337,8 +337,7 @@ def test_killed_at_twenty_instants(command, photo, painting, tmp_path):
         process.wait()
         if folder.exists():
             whole(folder)
-    with np.load(state) as archive:
-        reached = json.loads(archive["facts"].tobytes())["pace"]["index"]
+    reached = max(int(path.stem) for path in folder.glob("*.png"))  # the state may lag behind the snapshots
     process = start(tmp_path, "resume", f"out/{FOLDER}")
     wait_for((folder / f"{reached + 3}.png").exists, process)
     process.terminate()
