@@ -8,7 +8,7 @@ from pathlib import Path
 
 from neurotransfer.errors import InputError
 from neurotransfer.lock import FolderLock
-from neurotransfer.saving import check_extension
+from neurotransfer.saving import LEFT_OVER, check_extension
 
 DEFAULT_SNAPSHOT_EVERY = 20
 
@@ -16,8 +16,6 @@ LONGEST_STEM = 60
 """Bytes of each picture's name in a run folder's: file systems end at 255, some at 143."""
 
 _OURS = r"\d+\.png|final\.png|run\.json|state\.npz"
-LEFT_OVER = re.compile(rf"\.({_OURS})\.\d+\.tmp")
-"""What a process that was killed while it wrote leaves in a run folder."""
 
 
 @dataclass(frozen=True)

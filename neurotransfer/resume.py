@@ -10,8 +10,9 @@ from neurotransfer.checkpoint import Checkpoint
 from neurotransfer.errors import InputError
 from neurotransfer.job import Earlier, Job, Prepared, prepare
 from neurotransfer.lock import FolderLock
-from neurotransfer.outputs import DEFAULT_SNAPSHOT_EVERY, LEFT_OVER, in_folder
+from neurotransfer.outputs import DEFAULT_SNAPSHOT_EVERY, in_folder
 from neurotransfer.pace import extended, is_finished
+from neurotransfer.saving import LEFT_OVER
 from neurotransfer.settings import INITS, Settings
 from neurotransfer.sizes import plan_octaves
 from neurotransfer.state import State, damaged, find_state, load_state

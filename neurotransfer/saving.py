@@ -1,6 +1,7 @@
 """Arrays -> picture files, whole or not at all. The formats, depths and resolution tags of results."""
 
 import os
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -173,6 +174,10 @@ def _save_tiff(path: Path, image: NDArray[Any], dpi: float | None, exif: Image.E
         iccprofile=srgb_profile(),
         extratags=[(tag, "s", 0, text.encode(), True) for tag, text in (texts(exif).items() if exif else ())],
     )
+
+
+LEFT_OVER = re.compile(r"\.[0-9a-f]{8}\.\d+\.tmp")
+"""Names of the temporary files of `atomic_file`, which a process leaves that is killed while it writes."""
 
 
 @contextmanager

@@ -267,7 +267,7 @@ def test_a_wrong_folder_stays_as_it_is(command, photo, painting, tmp_path):
 def test_only_a_runs_own_left_overs_are_removed(command, photo, painting, tmp_path):
     folder = tmp_path / "out" / FOLDER
     command("run", *STEADY, "--steps", "1", "-q", "-o", "out/")
-    for name in (".letter.tmp", ".final.png.77.tmp", ".1.png.7.tmp"):
+    for name in (".letter.tmp", ".0123abcd.77.tmp", ".89efabcd.7.tmp"):
         (folder / name).touch()
     assert command("resume", f"out/{FOLDER}", "--more", "1").returncode == 0
     assert [path.name for path in folder.glob(".*")] == [".letter.tmp"]
