@@ -77,7 +77,7 @@ class Judge:
 
 
 def grain(image: Array) -> float:
-    """Share of a picture's variance at frequencies above a quarter of the sampling rate."""
+    """The part of a picture's variance at frequencies above a quarter of the sampling rate."""
     grey = image.mean(axis=2)
     spectrum = np.abs(np.fft.fft2(grey - grey.mean())) ** 2
     rows, columns = (np.abs(np.fft.fftfreq(length)) for length in grey.shape)

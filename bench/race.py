@@ -110,6 +110,8 @@ def main() -> None:
     parser.add_argument("--keep", type=Path)
     parser.add_argument("pairs", nargs="*", type=lambda pair: tuple(pair.split(",")), default=PAIRS)
     options = parser.parse_args()
+    if options.keep:
+        options.keep.mkdir(parents=True, exist_ok=True)
     for photo, painting in options.pairs:
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)

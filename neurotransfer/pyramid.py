@@ -62,8 +62,8 @@ def stylize(
         settings: how to paint.
         weights: loaded weights, a path, ``"builtin"``, or None to look for them as `find_weights` says.
         deadline: the value of `time.monotonic` by which to be done: updates are left out so that it is kept.
-        max_memory: bytes that the process may hold; None: a safe share of what is free. The picture does not depend
-            on it.
+        max_memory: bytes that the process may hold; None: a safe share of what is free. It changes the
+            picture no more than rounding does, or L-BFGS remembering fewer steps.
         checkpoint: of an earlier run with the same inputs: yields its step again, then goes on.
 
     Raises:

@@ -32,7 +32,6 @@ SAVE_OPTIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
 )
 """Extension of a result -> Pillow's format and options."""
 
-DEPTHS = (8, 16)
 DEEP_EXTENSIONS = (".png", ".tif", ".tiff")
 """Extensions of the formats that hold 16 bits a channel."""
 
