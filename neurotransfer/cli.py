@@ -192,8 +192,8 @@ def resume(
 
 
 def _paint(prepared: "Prepared", begun: float, *, quiet: bool, as_json: bool) -> None:
-    from neurotransfer.job import run_job
     from neurotransfer.progress import progress
+    from neurotransfer.runner import run_job
 
     with progress(prepared.updates, quiet=quiet) as on_step:
         result = run_job(prepared, on_step)

@@ -7,8 +7,9 @@ from neurotransfer import pyramid
 from neurotransfer.checkpoint import Checkpoint
 from neurotransfer.errors import NeurotransferError
 from neurotransfer.images import load_image
-from neurotransfer.job import Job, prepare, run_job
+from neurotransfer.job import Job, prepare
 from neurotransfer.objective import Losses
+from neurotransfer.runner import run_job
 from neurotransfer.settings import Settings
 
 ResourceExhaustedError = type("ResourceExhaustedError", (Exception,), {})

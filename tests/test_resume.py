@@ -18,12 +18,13 @@ from PIL import Image
 from neurotransfer import resume
 from neurotransfer.checkpoint import Checkpoint
 from neurotransfer.errors import InputError, NeurotransferError
-from neurotransfer.job import Job, prepare, private
+from neurotransfer.job import Job, prepare
 from neurotransfer.objective import Losses
 from neurotransfer.outputs import release
 from neurotransfer.pace import Pace, extended
 from neurotransfer.pyramid import Step
 from neurotransfer.record import Recorder
+from neurotransfer.runner import private
 from neurotransfer.settings import Settings
 from neurotransfer.weights import find_weights
 

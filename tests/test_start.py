@@ -101,7 +101,7 @@ FLOORS = (
         "pace",
     ),
     ("backend", "vgg", "losses", "objective", "optimizers", "pyramid"),
-    ("outputs", "state", "record", "job", "evaluate", "resume", "doctor"),
+    ("outputs", "state", "record", "job", "runner", "evaluate", "resume", "doctor"),
     ("options", "progress", "upkeep", "cli", "__main__", "__init__"),
 )
 
