@@ -239,9 +239,9 @@ def evaluate(
     for row in rows:
         row["file"] = one_line(str(row["file"]))
     width = max(len(str(row["file"])) for row in rows)
-    click.echo(f"{'picture':{width}}  {'content':>10}  {'style':>10}  {'tv':>10}  {'total':>10}")
+    click.echo(f"{'picture':{width}}  {'content':>10}  {'style':>10}  {'tv':>10}  {'extremes':>10}  {'total':>10}")
     for row in rows:
-        figures = "  ".join(f"{row[term]:10.4g}" for term in ("content", "style", "tv", "total"))
+        figures = "  ".join(f"{row[term]:10.4g}" for term in ("content", "style", "tv", "extremes", "total"))
         click.echo(f"{row['file']:{width}}  {figures}")
 
 

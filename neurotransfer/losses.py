@@ -19,6 +19,7 @@ F are activations (1, height, width, channels); G is the Gram matrix below. All 
 keeps its meaning at any picture size.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +30,10 @@ from neurotransfer.vgg import Tensor
 
 _TINY = 1e-6
 """Keeps the derivative of the square root finite where picture and target agree exactly."""
+_MARGIN = 10.0
+"""Levels at either end of 0..255 that the loss of extremes keeps values out of."""
+_STEEPNESS = 300.0
+"""How fast the slope of the content loss grows beyond its limit: at 1 % over it, it is four times what it was."""
 
 
 def gram(features: Tensor) -> Tensor:
@@ -100,8 +105,34 @@ def _widened(values: Tensor) -> Tensor:
     return tf.cast(values, tf.float32) if values.dtype == tf.bfloat16 else values
 
 
-def content_loss(mean_square: Tensor, form: str) -> Tensor:
-    """Return the content loss of one layer, a scalar, from the mean of (F - F_c)^2."""
+def content_loss(mean_square: Tensor, form: str, limit: float | None = None) -> Tensor:
+    """Return the content loss of one layer, a scalar, from the mean of (F - F_c)^2.
+
+    Beyond ``limit``, also a mean of (F - F_c)^2, its slope is steep: the photo is hardly left behind any further.
+    """
+    loss = _shaped(mean_square, form)
+    if limit is None:
+        return loss
+    most = _shaped(tf.constant(max(limit, _TINY), loss.dtype), form)
+    excess = tf.nn.relu(loss / most - 1.0)
+    return loss + _STEEPNESS / 2.0 * most * tf.square(excess)
+
+
+def least_alike(photo: float, painting: float, likeness: float) -> float:
+    """Return the mean of (F - F_c)^2 at which F is as like the photo's features F_c as ``likeness`` says.
+
+    Likeness is the cosine similarity of F and F_c, 0 to 1. F, matching the painting's Gram matrix, is as strong as
+    the painting's features; so its distance to F_c follows from the cosine rule, and is known before the run.
+
+    Args:
+        photo: mean square of the photo's features.
+        painting: mean square of the painting's.
+        likeness: the similarity.
+    """
+    return photo + painting - 2.0 * likeness * math.sqrt(photo * painting)
+
+
+def _shaped(mean_square: Tensor, form: str) -> Tensor:
     return mean_square if form == "mean" else _quarter(mean_square, form)
 
 
@@ -174,6 +205,29 @@ def total_variation(image: Tensor, size: tuple[int, int], part: Tensor | None = 
         _squared_steps(down, 1) / max(3 * (height - 1) * width, 1)
         + _squared_steps(right, 2) / max(3 * height * (width - 1), 1)
     )  # fmt: skip
+
+
+def extremes(image: Tensor, size: tuple[int, int], part: Tensor | None = None) -> Tensor:
+    """Return the mean squared depth of the values of (1, h, w, 3) in the last ten levels at either end of 0..255.
+
+    No painting asks for colours that stand at the end of the range; a picture kept inside it collects them there.
+
+    Args:
+        image: a picture, or a window of one.
+        size: (height, width) of the whole picture, whose values are counted.
+        part: [top, bottom, left, right], int32 (4,): only pixels in it; None: all.
+    """
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def squares(image: Tensor) -> Tensor:
+        def depth() -> Tensor:
+            return tf.nn.relu(image - (255.0 - _MARGIN)) - tf.nn.relu(_MARGIN - image)
+
+        # Computed anew for the derivative: kept, it would be another picture in memory.
+        return tf.reduce_sum(tf.square(depth())), lambda upstream: 2.0 * upstream * depth()
+
+    inside = image if part is None else image[:, part[0] : part[1], part[2] : part[3]]
+    return squares(inside) / (3 * size[0] * size[1])
 
 
 def _squared_steps(image: Tensor, axis: int) -> Tensor:

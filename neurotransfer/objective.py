@@ -10,6 +10,8 @@ from neurotransfer.images import Array
 from neurotransfer.losses import (
     combined,
     content_loss,
+    extremes,
+    least_alike,
     second_moment,
     squared_distance,
     style_loss,
@@ -30,11 +32,12 @@ class Losses(NamedTuple):
     content: float
     style: float
     tv: float
+    extremes: float = 0.0
 
     @property
     def total(self) -> float:
         """Return the sum of the terms: what is minimised."""
-        return self.content + self.style + self.tv
+        return self.content + self.style + self.tv + self.extremes
 
 
 class Evaluation(NamedTuple):
@@ -54,6 +57,8 @@ class _Summary(NamedTuple):
     """Gram matrix, (channels, channels), for each style layer."""
     variation: Tensor
     """Total variation, a scalar."""
+    extremes: Tensor
+    """Values near the ends of the range, a scalar."""
 
 
 class Objective:
@@ -78,7 +83,8 @@ class Objective:
         self._size = content.shape[:2]
         self._tiles = self._plan(content, most_pixels)
         self._content_targets = [self._content_features(content, tile) for tile in self._tiles]
-        self._gram_targets = self._painting_grams(style, min(most_pixels or _STYLE_WINDOW, _STYLE_WINDOW))
+        self._gram_targets, strengths = self._look_at(style, min(most_pixels or _STYLE_WINDOW, _STYLE_WINDOW))
+        self._limits = self._content_limits(strengths) if settings.likeness else [None] * len(self._content_layers)
         self._metrics = [
             whitening(target, settings.whitening) if settings.whitening else None for target in self._gram_targets
         ]
@@ -88,7 +94,7 @@ class Objective:
         tile = (window, targets, tf.TensorSpec([4], tf.int32))
         scalar = tf.TensorSpec([], tf.float32)
         grams = tuple(tf.TensorSpec(target.shape, tf.float32) for target in self._gram_targets)
-        summary = _Summary((scalar,) * len(self._content_layers), grams, scalar)
+        summary = _Summary((scalar,) * len(self._content_layers), grams, scalar, scalar)
         self._value = tf.function(self._whole_terms, [window], autograph=False)
         self._value_and_gradient = tf.function(self._whole_terms_and_gradient, [window], autograph=False)
         self._tile_summary = tf.function(self._summary, tile, autograph=False)
@@ -136,17 +142,32 @@ class Objective:
         # As arrays: among the network's passing results they would leave holes that nothing large fits into.
         return [target.numpy().copy() for target in targets]
 
-    def _painting_grams(self, painting: Array, most_pixels: int | None) -> list[Tensor]:
+    def _look_at(self, painting: Array, most_pixels: int) -> tuple[list[Tensor], list[float]]:
+        """Return the painting's Gram matrices, and the mean squares of its features at the content layers."""
         grams: dict[str, Tensor] = {}
+        strengths = dict.fromkeys(self._content_layers if self._settings.likeness else (), 0.0)
+        size = painting.shape[:2]
         for tile in self._plan(painting, most_pixels):
             # A layer's Gram matrix is taken when the network comes by: all features at once would fill the memory.
             def tap(name: str, features: Tensor, owned: Owned = tile.owned) -> Tensor:
-                share = _gram_share(features, painting.shape[:2], name, _positions(owned, name))[1]
-                grams[name] = grams[name] + share if name in grams else share
+                part = _positions(owned, name)
+                if name in self._style_layers:
+                    share = _gram_share(features, size, name, part)[1]
+                    grams[name] = grams[name] + share if name in grams else share
+                if name in strengths:
+                    strengths[name] += _strength(_inside(features, part), size, name)
                 return features
 
-            self._network(_batch(painting[tile.window]), self._style_layers, tap)
-        return [grams[name] for name in self._style_layers]
+            self._network(_batch(painting[tile.window]), self._layers if strengths else self._style_layers, tap)
+        return [grams[name] for name in self._style_layers], list(strengths.values())
+
+    def _content_limits(self, painting: list[float]) -> list[float | None]:
+        """Return, for each content layer, the mean squared distance beyond which content counts steeply."""
+        photo = [
+            sum(_strength(target, self._size, name) for target in targets)
+            for name, targets in zip(self._content_layers, zip(*self._content_targets, strict=True), strict=True)
+        ]
+        return [least_alike(*pair, self._settings.likeness) for pair in zip(photo, painting, strict=True)]
 
     def _summary(self, window: Tensor, targets: list[Tensor | NDArray[Any]], owned: Tensor | None) -> _Summary:
         """Return the share of the owned part of ``window`` (1, h, w, 3); None: all of it is owned."""
@@ -168,14 +189,17 @@ class Objective:
             tuple(squares[name] for name in self._content_layers),
             tuple(grams[name] for name in self._style_layers),
             total_variation(window, self._size, owned) if self._settings.tv_weight else tf.constant(0.0),
+            extremes(window, self._size, owned) if self._settings.extremes_weight else tf.constant(0.0),
         )
 
     def _terms(self, summary: _Summary) -> Tensor:
-        """Return [content, style, total variation], weighted, float32 (3,)."""
+        """Return the `Losses`, weighted, float32 (4,)."""
         settings, form = self._settings, self._settings.objective
         content = [
-            weight * content_loss(mean_square, form)
-            for (_, weight), mean_square in zip(settings.content_layers, summary.content, strict=True)
+            weight * content_loss(mean_square, form, limit)
+            for (_, weight), mean_square, limit in zip(
+                settings.content_layers, summary.content, self._limits, strict=True
+            )
         ]
         style = [
             weight * style_loss(found, target, form, metric)
@@ -188,6 +212,7 @@ class Objective:
                 settings.content_weight * combined(content, form),
                 settings.style_weight * combined(style, form),
                 settings.tv_weight * summary.variation,
+                settings.extremes_weight * summary.extremes,
             ]
         )
 
@@ -237,6 +262,12 @@ def _positions(owned: Owned | Tensor, layer: str) -> Tensor:
 
 def _inside(features: Tensor, part: Tensor | None) -> Tensor:
     return features if part is None else features[:, part[0] : part[1], part[2] : part[3]]
+
+
+def _strength(features: Tensor | NDArray[Any], size: tuple[int, ...], layer: str) -> float:
+    """Return the share of ``features`` in the mean square of a layer's features for a picture of ``size``."""
+    squares = squared_distance(tf.convert_to_tensor(features), tf.zeros([], features.dtype))
+    return float(squares) / (int(features.shape[-1]) * _count(size, layer))
 
 
 def _gram_share(features: Tensor, size: tuple[int, ...], layer: str, part: Tensor | None) -> tuple[Tensor, Tensor]:

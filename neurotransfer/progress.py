@@ -83,9 +83,9 @@ def _lines(total: int) -> Callable[["Step"], None]:
 
 
 def _losses(step: "Step") -> str:
-    content, style, tv = step.losses
-    tail = f" tv {tv:.3g}" if tv else ""
-    return f"loss {step.losses.total:.3g} (content {content:.3g} style {style:.3g}{tail})"
+    terms = step.losses._asdict().items()
+    shown = " ".join(f"{name} {value:.3g}" for name, value in terms if value or name in ("content", "style"))
+    return f"loss {step.losses.total:.3g} ({shown})"
 
 
 def _clock(seconds: float) -> str:

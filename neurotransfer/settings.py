@@ -42,6 +42,8 @@ RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "content_weight": (0.0, float("inf")),
         "style_weight": (0.0, float("inf")),
         "tv_weight": (0.0, float("inf")),
+        "extremes_weight": (0.0, float("inf")),
+        "likeness": (0.0, 1.0),
         "whitening": (0.0, 0.5),
         "tolerance": (0.0, 255.0),
         "style_scale": (0.05, 20.0),
@@ -76,8 +78,12 @@ class Settings:
     """How long Adam remembers the size of gradients: 1 / (1 - beta2) steps."""
     content_weight: float = 155.0
     style_weight: float = 20.0
+    likeness: float = 0.6
+    """How like the photo the picture stays: cosine similarity to its features below which content counts steeply."""
     tv_weight: float = 1.0
     """Weight of the total variation term: squared differences of neighbouring pixels."""
+    extremes_weight: float = 60.0
+    """Weight of the term that keeps values away from 0 and 255, where colours are blown."""
     # conv3_2 holds eyes and mouths, which conv4_2 alone lets melt.
     content_layers: LayerWeights = (("conv4_2", 1.0), ("conv3_2", 0.2))
     # Nothing after conv4_2 is needed, which saves a quarter of every step; conv5_1 adds nothing that the eye sees.
@@ -176,7 +182,7 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
     {
         "default": DEFAULT,
         # The photo kept, small strokes; the photo given away, large strokes.
-        "fine": Settings(content_weight=500.0, style_scale=0.7),
+        "fine": Settings(content_weight=300.0, likeness=0.7, style_scale=0.7),
         "bold": Settings(content_weight=60.0, style_scale=1.6),
         # The 2017 course script, step for step.
         "seed": Settings(
@@ -193,6 +199,8 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
             init="content",
             noise_ratio=0.6,
             clip=False,
+            likeness=0.0,
+            extremes_weight=0.0,
             whitening=0.0,
             padding="zeros",
             octaves=False,
@@ -202,6 +210,8 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
         "fast": Settings(
             optimizer="lbfgs",
             steps=20,
+            likeness=0.0,
+            extremes_weight=0.0,
             whitening=0.45,
             padding="zeros",
             content_weight=3.0,
@@ -226,6 +236,8 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
             init="noise",
             noise="normal",
             clip=False,
+            likeness=0.0,
+            extremes_weight=0.0,
             whitening=0.0,
             padding="zeros",
             octaves=False,

@@ -5,7 +5,20 @@ import pytest
 
 from neurotransfer.backend import tf
 from neurotransfer.errors import NotFiniteError
-from neurotransfer.losses import combined, content_loss, gram, squared_distance, style_loss, total_variation, whitening
+from neurotransfer.losses import (
+    combined,
+    content_loss,
+    extremes,
+    gram,
+    least_alike,
+    squared_distance,
+    style_loss,
+    total_variation,
+    whitening,
+)
+from neurotransfer.objective import Objective
+from neurotransfer.settings import Settings
+from neurotransfer.vgg import VGG19
 
 from .conftest import relative
 
@@ -75,6 +88,72 @@ def test_loss_forms(features):
         (np.mean((features - other) ** 2) / 4) ** 0.5, rel=1e-5
     )
     assert float(style_loss(gram(first), gram(second), "norm")) == pytest.approx((squares.sum() / 4) ** 0.5, rel=1e-3)
+
+
+@pytest.mark.parametrize("form", ["gatys", "mean", "norm"])
+def test_content_counts_steeply_beyond_its_limit(form):
+    def both(square, limit):
+        value = tf.constant(square)
+        with tf.GradientTape() as tape:
+            tape.watch(value)
+            loss = content_loss(value, form, limit)
+        return float(loss), float(tape.gradient(loss, value))
+
+    assert both(4.0, 5.0) == both(4.0, None)  # below the limit nothing changes
+    (_, plain), (_, steep) = both(4.0, None), both(4.0, 3.9)
+    assert steep > 4 * plain
+    limited = [both(square, 4.0)[0] for square in (4.0, 4.0004)]
+    assert limited[1] - limited[0] == pytest.approx(0.0004 * plain, rel=0.2)  # no jump at the limit
+
+
+def test_least_alike_is_the_distance_of_features_of_that_likeness():
+    photo, other = np.random.default_rng(4).normal(size=(2, 4000))
+    other -= photo * (other @ photo) / (photo @ photo)
+    other *= np.linalg.norm(photo) / np.linalg.norm(other)
+    alike = 3.0 * (0.6 * photo + 0.8 * other)  # of cosine 0.6 with the photo, and three times as strong
+    found = least_alike(np.mean(photo**2), np.mean(alike**2), 0.6)
+    assert found == pytest.approx(np.mean((alike - photo) ** 2))
+    assert found != pytest.approx(least_alike(np.mean(photo**2), np.mean(alike**2), 0.5), rel=0.01)
+
+
+def test_likeness_is_measured_against_photo_and_painting(weights):
+    """The content term of an objective, from the network's features and the formula in NumPy."""
+    generator = np.random.default_rng(6)
+    photo, painting, picture = (generator.uniform(0, 255, size).astype(np.float32) for size in [(33, 47, 3)] * 3)
+    painting, network = painting[:20] * 0.3, VGG19(weights, "avg")
+
+    def features(image):
+        return network(tf.constant(image[np.newaxis]), ("conv2_2",))["conv2_2"].numpy().astype(np.float64)
+
+    def term(likeness):
+        settings = Settings(content_layers={"conv2_2": 1.0}, content_weight=1.0, likeness=likeness)
+        return Objective(network, settings, photo, painting)(picture).losses.content
+
+    strengths = [np.mean(features(image) ** 2) for image in (photo, painting)]
+    distance = np.sqrt(np.mean((features(picture) - features(photo)) ** 2)) / 2
+    limit = np.sqrt(sum(strengths) - 2 * 0.9 * np.sqrt(np.prod(strengths))) / 2
+    assert distance > limit
+    assert term(0.0) == pytest.approx(distance, rel=1e-4)
+    assert term(0.9) == pytest.approx(distance + 150 * limit * (distance / limit - 1) ** 2, rel=1e-3)
+
+
+@pytest.mark.parametrize("part", [None, (1, 4, 2, 6)])
+def test_extremes_and_their_gradient(part):
+    image = np.random.default_rng(5).uniform(0, 255, (1, 5, 7, 3))
+    image[0, 2, 3] = 0.0, 255.0, 128.0
+    owned = None if part is None else tf.constant(part)
+    inside = image if part is None else image[:, 1:4, 2:6]
+    depth = np.maximum(inside - 245, 0) + np.maximum(10 - inside, 0)
+    pixels = tf.constant(image)
+    with tf.GradientTape() as tape:
+        tape.watch(pixels)
+        value = extremes(pixels, (5, 7), owned)
+    assert float(value) == pytest.approx(np.sum(depth**2) / (5 * 7 * 3))
+    expected = np.zeros_like(image)
+    target = expected if part is None else expected[:, 1:4, 2:6]
+    target[:] = 2 * depth * np.sign(inside - 128) / (5 * 7 * 3)
+    assert np.allclose(tape.gradient(value, pixels), expected)
+    assert float(extremes(tf.constant(image.clip(10, 245)), (5, 7), owned)) == 0.0
 
 
 def test_joint_is_one_distance_over_all_layers():
