@@ -9,9 +9,13 @@ PHOTOS = ("astronaut", "chelsea_cat", "roebling_bridge")
 PAINTINGS = ("starry_night", "reading", "ducks")
 
 
-def cut(name: str, folder: Path, size: tuple[int, int] = (400, 300)) -> Path:
-    """Save the largest middle part of a sample with the shape of ``size``, resampled to it, as a PNG in ``folder``."""
-    path = folder / f"{name}.png"
-    with Image.open(IMAGES / f"{name}.jpg") as picture:
-        ImageOps.fit(picture.convert("RGB"), size, Image.Resampling.LANCZOS).save(path)
+def cut(picture: str | Path, folder: Path, size: tuple[int, int] = (400, 300)) -> Path:
+    """Save the largest middle part with the shape of ``size``, resampled to it, as a PNG in ``folder``.
+
+    ``picture`` is a sample's name, or a file.
+    """
+    source = picture if isinstance(picture, Path) else IMAGES / f"{picture}.jpg"
+    path = folder / f"{source.stem}.png"
+    with Image.open(source) as opened:
+        ImageOps.fit(opened.convert("RGB"), size, Image.Resampling.LANCZOS).save(path)
     return path

@@ -1,10 +1,12 @@
-"""Pictures in figures and side by side: the old program's against ours, for the nine sample pairs.
+"""Pictures in figures and side by side: the old program's against ours, for the nine sample pairs or for own photos.
 
-    python bench/quality.py [--plain FOLDER] [--ours OPTION...]
+    python bench/quality.py [--photos FOLDER --sheets FOLDER] [--plain FOLDER] [--ours OPTION...]
 
-Writes docs/quality/sheet-<painting>.jpg and prints a Markdown table. `--plain FOLDER`: where race.py left the plain
-loop's pictures; for other pairs the old program is `--preset seed`, its rebuild within 3 % (bench/seed.py), and the
-picture is kept there, too. Everything after `--ours` goes to `neurotransfer run`.
+Prints a Markdown table and writes sheet-<painting>.jpg into docs/quality. `--photos FOLDER`: all pictures there instead
+of the shipped photos, each in the style of the three shipped paintings; `--sheets` says where the sheets then go.
+`--plain FOLDER`: where race.py left the plain loop's pictures; for other pairs the old program is `--preset seed`, its
+rebuild within 3 % (bench/seed.py), and the picture is kept there, too. Everything after `--ours` goes to
+`neurotransfer run`.
 
 Columns, all of the saved 8-bit file at 400x300:
 
@@ -100,18 +102,25 @@ def plain_picture(photo: Path, painting: Path, folder: Path) -> Path:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
+    parser.add_argument("--photos", type=Path)
+    parser.add_argument("--sheets", type=Path)
     parser.add_argument("--plain", type=Path)
     parser.add_argument("--ours", nargs=argparse.REMAINDER, default=[])
     options = parser.parse_args()
-    SHEETS.mkdir(exist_ok=True)
+    if (options.photos is None) != (options.sheets is None):
+        parser.error("--photos and --sheets go together")
+    photos = [path for path in sorted(options.photos.iterdir()) if path.is_file()] if options.photos else PHOTOS
+    sheets = options.sheets or SHEETS
+    sheets.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         kept = options.plain or folder
+        (folder / "photos").mkdir()
         header_printed = False
         for painting_name in PAINTINGS:
             painting, tiles = cut(painting_name, folder), []
-            for photo_name in PHOTOS:
-                photo = cut(photo_name, folder)
+            for picture in photos:
+                photo = cut(picture, folder / "photos")
                 plain = plain_picture(photo, painting, kept)
                 ours = folder / "ours.png"
                 files = ["-c", photo, "-s", painting, "-o", ours, "--size", "400"]
@@ -123,12 +132,12 @@ def main() -> None:
                         print("| pair | program | " + " | ".join(row) + " |\n" + "| --- " * (len(row) + 2) + "|")
                         header_printed = True
                     figures = " | ".join(f"{value:.3g}" for value in row.values())
-                    print(f"| {photo_name}, {painting_name} | {name} | {figures} |", flush=True)
+                    print(f"| {photo.stem}, {painting_name} | {name} | {figures} |", flush=True)
                     tiles.append(Image.fromarray(load_image(path).astype(np.uint8)))
-            sheet = Image.new("RGB", (2 * 404, 3 * 304), "white")
+            sheet = Image.new("RGB", (2 * 404, len(photos) * 304), "white")
             for number, tile in enumerate(tiles):
                 sheet.paste(tile, (number % 2 * 404, number // 2 * 304))
-            sheet.save(SHEETS / f"sheet-{painting_name}.jpg", quality=85)
+            sheet.save(sheets / f"sheet-{painting_name}.jpg", quality=85)
 
 
 if __name__ == "__main__":

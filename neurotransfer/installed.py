@@ -3,7 +3,6 @@
 Knows where they are, where they came from and whether runs use them; not how weights are fetched or read.
 """
 
-import hashlib
 import json
 import shutil
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from neurotransfer.errors import InputError, NeurotransferError
+from neurotransfer.files import sha256_of
 from neurotransfer.kernels import Kernels
 from neurotransfer.npzfile import write_npz
 from neurotransfer.saving import atomic_file
@@ -116,12 +116,6 @@ def keep(
     }
     write_npz(path, {**arrays, "mean_pixel": np.array(mean_pixel)})
     return _write(Record(source, layout, source_sha256, sha256_of(path), used=False))
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's content as hexadecimal digits."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def prepared_folder() -> Path:

@@ -11,14 +11,14 @@ from neurotransfer.errors import InputError
 from neurotransfer.exif import carried
 from neurotransfer.images import open_picture
 from neurotransfer.memory import MemoryPlan, allowance, plan_memory
-from neurotransfer.outputs import OutputPlan, plan_output, release, run_name
+from neurotransfer.outputs import OutputPlan, plan_output, run_name
 from neurotransfer.pace import WORTH_SAYING, forecast, spoken
 from neurotransfer.paper import PAPERS, long_side_on
 from neurotransfer.photos import Picture
 from neurotransfer.precision import choose_precision
 from neurotransfer.record import file_facts
 from neurotransfer.samples import PAINTING, PHOTO
-from neurotransfer.saving import ALPHAS, check_size
+from neurotransfer.saving import ALPHAS
 from neurotransfer.settings import DEFAULT, INITS, Settings
 from neurotransfer.sizes import LARGEST_SINGLE, needed_layers, plan_octaves, plan_size, plan_style_size
 from neurotransfer.weights import Weights, load_weights
@@ -146,15 +146,11 @@ def prepare(job: Job, claimed: OutputPlan | None = None, earlier: Earlier | None
     plan = claimed or plan_output(
         job.output,
         run_name(job.content, job.style),
+        (width, height),
         snapshot_every=job.snapshot_every,
         overwrite=job.overwrite,
         bits=job.bits,
     )
-    try:
-        check_size(plan.final, (width, height))
-    except InputError:
-        release(plan)
-        raise
     if earlier is None:
         octaves = plan_octaves((width, height), job.settings)
         seconds = forecast(job.settings, octaves, precision, memory.most_pixels)

@@ -44,4 +44,4 @@ def check_layer(name: str) -> None:
     """Raise `InputError`, naming the nearest layer, unless ``name`` is in the table."""
     if name not in KERNEL_SHAPES:
         nearest = get_close_matches(name, LAYERS, n=1, cutoff=0.0)[0]
-        raise InputError(f"There is no layer {name!r} in VGG-19; did you mean {nearest}? (conv1_1 ... conv5_4)")
+        raise InputError(f"There is no layer {name!r} in VGG-19 (conv1_1 to conv5_4); did you mean {nearest}?")

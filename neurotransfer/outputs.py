@@ -8,7 +8,7 @@ from pathlib import Path
 
 from neurotransfer.errors import InputError
 from neurotransfer.lock import FolderLock
-from neurotransfer.saving import LEFT_OVER, check_extension
+from neurotransfer.saving import LEFT_OVER, check_extension, check_size
 
 DEFAULT_SNAPSHOT_EVERY = 20
 
@@ -42,7 +42,13 @@ class OutputPlan:
 
 
 def plan_output(
-    output: str, name: str, *, snapshot_every: int | None = None, overwrite: bool = False, bits: int = 8
+    output: str,
+    name: str,
+    size: tuple[int, int],
+    *,
+    snapshot_every: int | None = None,
+    overwrite: bool = False,
+    bits: int = 8,
 ) -> OutputPlan:
     """Decide the paths of a run called ``name`` and make sure that they can be written.
 
@@ -50,25 +56,26 @@ def plan_output(
     run: claimed here, with a number added to its name rather than touching an earlier run.
 
     Raises:
-        InputError: the extension is unknown or does not hold ``bits`` a channel, the file exists, or the folder cannot
-            be written to.
+        InputError: the extension is unknown or does not hold ``size`` (width, height) or ``bits`` a channel, the file
+            exists, or the folder cannot be written to. Nothing was made.
     """
     if not output:
         raise InputError("--output is empty; expected a folder or a file name.")
     try:
-        return _plan(Path(output), output, name, snapshot_every, bits, overwrite=overwrite)
+        path = Path(output)
+        if path.is_dir() or output.endswith(("/", os.sep)) or not path.suffix:
+            every = DEFAULT_SNAPSHOT_EVERY if snapshot_every is None else snapshot_every
+            folder, lock = _claim_folder(path, name, overwrite=overwrite)
+            return in_folder(folder, every, lock, overwrite=overwrite)
+        check_extension(path, bits)
+        check_size(path, size)
+        return _beside_file(path, snapshot_every or 0, overwrite=overwrite)
     except OSError as error:
         raise InputError(f"The output {output} cannot be used: {error.strerror or error}; choose another.") from None
 
 
-def _plan(path: Path, output: str, name: str, snapshot_every: int | None, bits: int, *, overwrite: bool) -> OutputPlan:
-    if path.is_dir() or output.endswith(("/", os.sep)) or not path.suffix:
-        every = DEFAULT_SNAPSHOT_EVERY if snapshot_every is None else snapshot_every
-        folder, lock = _claim_folder(path, name, overwrite=overwrite)
-        return in_folder(folder, every, lock, overwrite=overwrite)
-    check_extension(path, bits)
+def _beside_file(path: Path, every: int, *, overwrite: bool) -> OutputPlan:
     snapshots = path.with_name(f"{path.stem}-snapshots")
-    every = snapshot_every or 0
     if (path.exists() and not path.is_file()) or (every and snapshots.exists() and not snapshots.is_dir()):
         raise InputError(f"{path} cannot be made with its snapshots in {snapshots}; choose another --output.")
     for taken in (path, snapshots) if every else (path,):

@@ -53,6 +53,7 @@ def stylize(
     deadline: float | None = None,
     max_memory: float | None = None,
     checkpoint: Checkpoint | None = None,
+    max_pixels: int | None = None,
 ) -> Iterator[Step]:
     """Paint ``content`` in the style of ``style``; yield the start and then one `Step` an update.
 
@@ -65,13 +66,14 @@ def stylize(
         max_memory: bytes that the process may hold; None: a safe share of what is free. It changes the
             picture no more than rounding does, or L-BFGS remembering fewer steps.
         checkpoint: of an earlier run with the same inputs: yields its step again, then goes on.
+        max_pixels: the most that a picture file may have; None: 200 million, or less for formats that take more memory.
 
     Raises:
         InputError: a picture or the weights cannot be used.
         NeurotransferError: the picture does not fit into the memory.
         NotFiniteError: a loss became NaN or infinite; the step yielded last is the last good one.
     """
-    photo, painting = open_picture(content), open_picture(style)
+    photo, painting = open_picture(content, max_pixels), open_picture(style, max_pixels)
     sizes = plan_octaves(plan_size(photo.size, settings), settings)
     if not isinstance(weights, Weights):
         weights = load_weights(weights, needed_layers(settings))
@@ -95,7 +97,7 @@ def stylize(
             optimizer.move(partial(resize, size=size))
         targets = pixels(photo, size), pixels(painting, plan_style_size(painting.size, size, settings))
         if image is None:
-            image = _start(settings, *targets)
+            image = _start(settings, *targets, max_pixels)
         objective = Objective(network, settings, *targets, memory.most_pixels)
         del targets  # of a large picture, hundreds of megabytes
         for step in _descend(objective, optimizer, image, pace, octave, first=octave == begin):
@@ -153,7 +155,7 @@ def _optimizer(settings: Settings, pace: Pace, memory: MemoryPlan) -> Adam | LBF
     return Adam(lambda _: pace.rate(), beta2=settings.beta2, clip=settings.clip)
 
 
-def _start(settings: Settings, photo: Array, painting: Array) -> Array:
+def _start(settings: Settings, photo: Array, painting: Array, max_pixels: int | None) -> Array:
     """Return the picture of step 0, of the photo's shape; noise is mixed around the mean pixel."""
     mean = np.array(MEAN_PIXEL, dtype=np.float32)
     generator = np.random.default_rng(settings.seed)
@@ -163,16 +165,16 @@ def _start(settings: Settings, photo: Array, painting: Array) -> Array:
         noise = generator.normal(0.0, 0.256, photo.shape).astype(np.float32)
     if settings.init == "noise":
         return mean + noise
-    base = _base(settings.init, photo, painting)
+    base = _base(settings.init, photo, painting, max_pixels)
     mixed: Array = mean + settings.noise_ratio * noise + (1.0 - settings.noise_ratio) * (base - mean)
     return mixed
 
 
-def _base(init: str | Path, photo: Array, painting: Array) -> Array:
+def _base(init: str | Path, photo: Array, painting: Array, max_pixels: int | None) -> Array:
     height, width = photo.shape[:2]
     if init == "recolored":
         return recolor(photo, painting)
     if init == "content":
         return photo
     source = painting if init == "style" else init
-    return pixels(open_picture(source), (width, height))
+    return pixels(open_picture(source, max_pixels), (width, height))

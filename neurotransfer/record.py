@@ -1,6 +1,5 @@
 """Recorder: what a run leaves on disk. It takes steps and writes snapshots, the final picture and the run log."""
 
-import hashlib
 import importlib.metadata
 import json
 import logging
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurotransfer.errors import NeurotransferError
+from neurotransfer.files import sha256_of
 from neurotransfer.images import opacity
 from neurotransfer.outputs import OutputPlan, free_name
 from neurotransfer.photos import Picture
@@ -193,8 +193,7 @@ def _next_best(path: Path) -> Iterator[Path]:
 
 def file_facts(path: Path) -> dict[str, str]:
     """Return a file's name, without its folder, and its SHA-256."""
-    with path.open("rb") as handle:
-        return {"file": path.name, "sha256": hashlib.file_digest(handle, "sha256").hexdigest()}
+    return {"file": path.name, "sha256": sha256_of(path)}
 
 
 def versions() -> dict[str, str]:

@@ -116,6 +116,7 @@ def _paint(
             deadline=deadline,
             max_memory=prepared.max_memory,
             checkpoint=prepared.earlier.checkpoint if prepared.earlier else None,
+            max_pixels=job.max_pixels,
         ):
             index = step.index
             recorder.add(step)

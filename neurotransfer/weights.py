@@ -11,7 +11,7 @@ from pathlib import Path
 
 from neurotransfer import installed
 from neurotransfer.errors import InputError, NeurotransferError
-from neurotransfer.installed import sha256_of
+from neurotransfer.files import sha256_of
 from neurotransfer.kerasfile import INSIDE, read_keras, read_keras_archive
 from neurotransfer.kernels import Kernels, WrongNetworkError
 from neurotransfer.layers import LAYERS

@@ -69,7 +69,7 @@ BAD_RUNS = {
     ),
     "unknown layer": (
         ("--style-layer", "conv4_7"),
-        "There is no layer 'conv4_7' in VGG-19; did you mean conv4_4? (conv1_1 ... conv5_4)",
+        "There is no layer 'conv4_7' in VGG-19 (conv1_1 to conv5_4); did you mean conv4_4?",
     ),
     "layer weight": (
         ("--style-layer", "conv4_1=much"),
@@ -276,12 +276,13 @@ def test_a_large_picture_is_painted_small_first(command, photo, painting, tmp_pa
 
 def test_a_picture_too_wide_for_its_format_is_refused_before_the_run(command, painting, tmp_path):
     Image.new("RGB", (900, 2)).save(tmp_path / "wide.png")
-    arguments = ("--size", "16400", "--enlarge", "--steps", "0", "-o", "r.webp")
+    arguments = ("--size", "16400", "--enlarge", "--steps", "0", "-o", "new/r.webp")
     done = command("run", "-q", "-c", "wide.png", "-s", painting, *arguments)
     assert done.returncode == 2
     assert done.stderr == (
-        "Error: r.webp cannot hold 16400x36 pixels: the format ends at 16383 a side; use .png, .tif, .tiff.\n"
+        "Error: new/r.webp cannot hold 16400x36 pixels: the format ends at 16383 a side; use .png, .tif, .tiff.\n"
     )
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_log_line_is_one_line(command, photo, painting, tmp_path):

@@ -54,6 +54,13 @@ def test_starts(photo, painting):
     assert normal.std() == pytest.approx(0.256, rel=0.05)
 
 
+def test_a_start_picture_may_have_so_many_pixels(photo, painting):
+    inputs, settings = (load_image(photo), load_image(painting)), replace(SMALL, steps=0, init=painting)
+    assert len(list(stylize(*inputs, settings, max_pixels=64 * 48))) == 1
+    with pytest.raises(InputError, match=r"painting\.png says that it is 64x48 pixels, more than"):
+        next(stylize(*inputs, settings, max_pixels=64 * 48 - 1))
+
+
 def test_the_seed_start_is_forty_percent_photo(photo, painting):
     settings = replace(preset("seed"), size=64, steps=0)
     found = next(iter(stylize(photo, painting, settings))).image

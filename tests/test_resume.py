@@ -26,6 +26,7 @@ from neurotransfer.pyramid import Step
 from neurotransfer.record import Recorder
 from neurotransfer.runner import private
 from neurotransfer.settings import Settings
+from neurotransfer.state import VERSION
 from neurotransfer.weights import find_weights
 
 from .conftest import COMMAND, clean_environment
@@ -193,14 +194,21 @@ def test_damaged_states(photo, painting, tmp_path, monkeypatch):
         assert not (folder / "run.lock").exists()
         return str(caught.value)
 
-    for broken in ([], "facts", {"version": 2}, facts | {"octave": 7}, facts | {"pace": 3}, facts | {"record": []}):
+    for broken in (
+        [],
+        "facts",
+        {"version": VERSION},
+        facts | {"octave": 7},
+        facts | {"pace": 3},
+        facts | {"record": []},
+    ):
         rewritten(state, broken)
         assert "state.npz cannot be read (" in refused(), broken
     for name in set(facts) - {"version"}:
         rewritten(state, {key: value for key, value in facts.items() if key != name})
         assert f"cannot be read (KeyError: '{name}'); the run can only be begun anew." in refused()
     rewritten(state, facts | {"version": 1})
-    assert refused().endswith("state.npz is of version 1, expected 2: made by another version of the program.")
+    assert refused().endswith(f"state.npz is of version 1, expected {VERSION}: made by another version of the program.")
 
     generator = random.Random(3)
     for _ in range(150):  # half of them in the archive's directory, at its end

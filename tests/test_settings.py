@@ -19,7 +19,7 @@ BAD = [
     ({"pooling": "median"}, "--pooling must be one of avg, max; found 'median'."),
     (
         {"content_layers": (("conv4_9", 1.0),)},
-        "There is no layer 'conv4_9' in VGG-19; did you mean conv4_4? (conv1_1 ... conv5_4)",
+        "There is no layer 'conv4_9' in VGG-19 (conv1_1 to conv5_4); did you mean conv4_4?",
     ),
     ({"style_layers": ()}, "--style-layer needs at least one layer."),
     ({"style_layers": (("conv1_1", -1.0),)}, "--style-layer conv1_1 needs a weight of 0 or more; found -1.0."),

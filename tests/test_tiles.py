@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from neurotransfer import tiles
+from neurotransfer.backend import tf
+from neurotransfer.losses import gram
 from neurotransfer.objective import Objective
 from neurotransfer.settings import CONV4_2, FIVE_LAYERS, Settings
 from neurotransfer.sizes import needed_layers
-from neurotransfer.tiles import plan_tiles, reach
+from neurotransfer.tiles import plan_tiles, reach, stride
 from neurotransfer.vgg import VGG19
 from neurotransfer.weights import Weights
 
@@ -45,6 +47,7 @@ def differences(found, expected):
         (Settings(padding="reflect", objective="gatys"), (131, 250), 14_000),
         (Settings(pooling="max", padding="zeros", whitening=0.25, objective="norm"), (203, 149), 18_000),
         (DEEP, (337, 64), 15_000),
+        (Settings(likeness=0.95), (131, 250), 14_000),
         (Settings(content_layers=(("conv2_2", 1.0),), style_layers=(("conv1_1", 1.0),)), (99, 65), 1_500),
     ],
 )
@@ -72,12 +75,18 @@ def test_conv5_1_needs_a_halo_of_more_than_64(weights, monkeypatch, halo, exact)
     assert gradient < 1e-5 if exact else gradient > 0.01
 
 
-def test_one_tile_alone_is_not_the_picture(weights, monkeypatch):
-    size = (250, 131)
-    whole = evaluate(weights, Settings(), size)
-    monkeypatch.setattr("neurotransfer.objective.plan_tiles", lambda *args: plan_tiles(*args)[:2])
-    losses, _ = differences(evaluate(weights, Settings(), size, 14_000), whole)
-    assert losses > 0.01
+@pytest.mark.parametrize("layer", ["conv2_1", "conv4_1"])
+def test_no_tiles_gram_matrix_is_the_pictures_but_their_mean_is(weights, layer):
+    image, network, size = picture(250, 131, 3)[np.newaxis], VGG19(weights, "avg"), (250, 131)
+    whole = gram(network(tf.constant(image), (layer,))[layer]).numpy()
+    total, step = np.zeros_like(whole), stride(layer)
+    for (rows, columns), owned in plan_tiles(size, (layer,), 14_000):
+        top, bottom, left, right = (-(-edge // step) for edge in owned)
+        features = network(tf.constant(image[:, rows, columns]), (layer,))[layer][:, top:bottom, left:right]
+        alone = gram(features).numpy()
+        assert relative(alone, whole) > 0.01
+        total += alone * features.shape[1] * features.shape[2]
+    assert relative(total / (-(-250 // step) * -(-131 // step)), whole) < 1e-5
 
 
 @pytest.mark.parametrize("size", [(1600, 1200), (1001, 777), (333, 2049), (512, 512)])
