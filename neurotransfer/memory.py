@@ -23,8 +23,8 @@ SAFE_SHARE = 0.8
 
 WINDOWS = (1_500_000, 1_000_000, 700_000, 500_000, 350_000, 250_000, 160_000, 100_000)
 """Pixels of a tile's window, to choose from: smaller ones are mostly halo, larger ones gain nothing."""
-HISTORIES = (20, 10, 5, 3)
-"""Pairs of L-BFGS, likewise."""
+HISTORIES = ((20, False), (20, True), (10, True), (5, True), (3, True))
+"""Pairs of L-BFGS, and whether in half precision, likewise."""
 
 # Fitted to measured peaks; bytes.
 _PROCESS = 620e6  # TensorFlow, the weights, and the smallest graph
@@ -32,7 +32,7 @@ _ADDRESSES = 0.9e9  # taken by TensorFlow but not used; counts where the address
 _PICTURES = 90.0  # a pixel of the result: picture, gradient, the picture before, Adam's state
 _SOURCE = 4.0  # a pixel of the photo's and of the painting's file, which stay decoded
 _PAINTING = 15.0  # a pixel of the painting at its size for the result, beyond as many as the result has
-_PAIR = 24.0  # a pixel of the result: one pair of L-BFGS
+_PAIR = 24.0  # a pixel of the result: one pair of L-BFGS, in float32
 _WINDOW = 130.0  # a pixel of a window, besides its activations
 _MAX_POOLING = 100.0  # a pixel of a window
 _HOLES = 1.15  # of what windows take: tiles leave holes in TensorFlow's memory that whole pictures do not
@@ -46,6 +46,8 @@ class MemoryPlan(NamedTuple):
     """Pixels of the largest window; None: the picture is evaluated as a whole."""
     history: int
     """Pairs that L-BFGS keeps."""
+    half: bool
+    """Whether it keeps them in half precision."""
     peak: float
     """Estimated peak of the process, bytes."""
 
@@ -102,11 +104,12 @@ def _plans(
     window = _WINDOW + item * _activations(layers) + (_MAX_POOLING if settings.pooling == "max" else 0.0)
     fixed = _PROCESS + pixels * (_PICTURES + targets) + held
     holes = _HOLES if len(plan_octaves(size, settings)) == 1 else _OCTAVES_HOLES
-    for history in HISTORIES if settings.optimizer == "lbfgs" else (0,):
+    for history, half in HISTORIES if settings.optimizer == "lbfgs" else ((0, False),):
+        pairs = pixels * history * (_PAIR / 2 if half else _PAIR)
         for most in (None, *WINDOWS):
             if most is None or most < pixels:
                 seen = pixels if most is None else most * holes
-                yield MemoryPlan(most, history, fixed + pixels * history * _PAIR + seen * window)
+                yield MemoryPlan(most, history, half, fixed + pairs + seen * window)
 
 
 def _activations(layers: tuple[str, ...]) -> float:

@@ -14,6 +14,9 @@ Evaluate = Callable[[Array], Evaluation]
 """A picture (H, W, 3) -> its losses, and the gradient where the next step will need it."""
 
 
+_Kept = NDArray[Any]
+"""An array as it is remembered: float32, or uint16 that holds bfloat16."""
+
 _BAND = 64
 """Rows updated at once: what is computed on the way fits the cache, where a large picture's would be gigabytes."""
 
@@ -100,9 +103,11 @@ class LBFGS:
     sufficient = 1e-4  # Armijo's constant
     rounding = 1e-6  # relative error of a loss summed in float32
 
-    def __init__(self, *, clip: bool, history: int = 20) -> None:
+    def __init__(self, *, clip: bool, history: int = 20, half: bool = False) -> None:
+        """Begin without pairs: of at most ``history``, kept in bfloat16 if ``half``, which takes half the memory."""
         self._bounds = (0.0, 255.0) if clip else (-np.inf, np.inf)
-        self._pairs: deque[tuple[Array, Array]] = deque(maxlen=history)
+        self._half = half
+        self._kept: deque[tuple[_Kept, _Kept]] = deque(maxlen=history)
 
     def step(self, point: Evaluation, evaluate: Evaluate) -> Evaluation:
         """Return the evaluation of the next picture; ``point`` needs its gradient and is left as it is."""
@@ -122,54 +127,68 @@ class LBFGS:
             if attempt > 1 or candidate.gradient is None:  # new pairs did not help: the model is wrong this far out
                 shorter *= 0.4
             if attempt == self.tries // 2:
-                self._pairs.clear()
+                self._kept.clear()
         return point
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the arrays from which `restore` goes on."""
         return {
             f"{kind}.{number}": array
-            for number, pair in enumerate(self._pairs)
+            for number, pair in enumerate(self._kept)
             for kind, array in zip(("change", "bend"), pair, strict=True)
         }
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from the arrays of `state`."""
         for number in range(len(state) // 2):
-            self._pairs.append((state[f"change.{number}"], state[f"bend.{number}"]))
+            self._kept.append((state[f"change.{number}"], state[f"bend.{number}"]))
 
     def move(self, resize: Callable[[Array], Array]) -> None:
         """Carry the pairs over to another picture size; ``resize`` maps a picture of this size to one of that."""
-        moved: deque[tuple[Array, Array]] = deque(maxlen=self._pairs.maxlen)
-        for change, bend in self._pairs:
+        for _ in range(len(self._kept)):
+            change, bend = map(_unpacked, self._kept.popleft())
             larger = resize(change)
             # A loss is a mean over positions: the derivative by one pixel shrinks as their number grows.
-            moved.append((larger, resize(bend) * np.float32(change.size / larger.size)))
-        self._pairs = moved
+            self._keep(larger, resize(bend) * np.float32(change.size / larger.size))
 
     def _remember(self, change: Array, bend: Array) -> None:
         if np.vdot(change, bend) > 1e-10 * np.vdot(bend, bend):  # else the curvature is not positive
-            self._pairs.append((change, bend))
+            self._keep(change, bend)
+
+    def _keep(self, change: Array, bend: Array) -> None:
+        self._kept.append((_packed(change), _packed(bend)) if self._half else (change, bend))
 
     def _direction(self, slope: Array, free: NDArray[np.bool_]) -> Array:
         """Return minus the inverse Hessian times ``slope`` (two-loop recursion), along free pixels and downhill."""
-        if self._pairs:
+        if self._kept:
             direction = slope.copy()
             shares = []
-            for change, bend in reversed(self._pairs):
+            for change, bend in (map(_unpacked, pair) for pair in reversed(self._kept)):
                 shares.append(np.vdot(change, direction) / np.vdot(change, bend))
                 direction -= shares[-1] * bend
-            change, bend = self._pairs[-1]
+            change, bend = map(_unpacked, self._kept[-1])
             direction *= self.eager * np.vdot(change, bend) / np.vdot(bend, bend)
-            for (change, bend), share in zip(self._pairs, reversed(shares), strict=True):
+            for pair, share in zip(self._kept, reversed(shares), strict=True):
+                change, bend = map(_unpacked, pair)
                 direction += (share - np.vdot(bend, direction) / np.vdot(change, bend)) * change
             direction *= -1.0
             direction[~free] = 0.0
             if np.vdot(direction, slope) < 0.0:
                 return direction
-            self._pairs.clear()
+            self._kept.clear()
         steepness = float(np.sqrt(np.mean(np.square(slope))))
         return -slope * np.float32(self.first_change / steepness if steepness else 0.0)
+
+
+def _packed(values: Array) -> NDArray[np.uint16]:
+    """Return ``values`` as bfloat16, the upper half of float32's bits: all of its range, and 1/256 of a value."""
+    rounded = values.view(np.uint32) + np.uint32(0x8000)
+    rounded >>= 16
+    return rounded.astype(np.uint16)
+
+
+def _unpacked(kept: _Kept) -> Array:
+    return kept if kept.dtype == np.float32 else (kept.astype(np.uint32) << np.uint32(16)).view(np.float32)
 
 
 def _gradient(point: Evaluation) -> Array:

@@ -64,7 +64,7 @@ def stylize(
         weights: loaded weights, a path, ``"builtin"``, or None to look for them as `find_weights` says.
         deadline: the value of `time.monotonic` by which to be done: updates are left out so that it is kept.
         max_memory: bytes that the process may hold; None: a safe share of what is free. It changes the
-            picture no more than rounding does, or L-BFGS remembering fewer steps.
+            picture no more than rounding does, or L-BFGS remembering fewer steps, less precisely.
         checkpoint: of an earlier run with the same inputs: yields its step again, then goes on.
         max_pixels: the most that a picture file may have; None: 200 million, or less for formats that take more memory.
 
@@ -151,7 +151,7 @@ def _checked(point: Evaluation, index: int) -> Evaluation:
 
 def _optimizer(settings: Settings, pace: Pace, memory: MemoryPlan) -> Adam | LBFGS:
     if settings.optimizer == "lbfgs":
-        return LBFGS(clip=settings.clip, history=memory.history)
+        return LBFGS(clip=settings.clip, history=memory.history, half=memory.half)
     return Adam(lambda _: pace.rate(), beta2=settings.beta2, clip=settings.clip)
 
 

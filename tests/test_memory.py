@@ -34,8 +34,8 @@ def test_the_plan_stays_below_its_budget():
 
 
 def test_lbfgs_gives_up_pairs_before_it_gives_up():
-    assert plan_memory((1024, 750), preset("fast"), "bfloat16", 8e9).history == 20
-    assert plan_memory(A3, preset("fast"), "bfloat16", 6e9).history < 20
+    plans = [plan_memory(A3, preset("fast"), "bfloat16", budget) for budget in (14e9, 9e9, 6e9)]
+    assert [(plan.history, plan.half) for plan in plans] == [(20, False), (20, True), (10, True)]
 
 
 def test_the_sentence_names_a_size_that_fits():

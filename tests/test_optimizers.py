@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from scipy.optimize import lsq_linear
 
+from neurotransfer.backend import tf
 from neurotransfer.objective import Evaluation, Losses
-from neurotransfer.optimizers import LBFGS, Adam
+from neurotransfer.optimizers import LBFGS, Adam, _packed, _unpacked
 
 
 def bowl(image):
@@ -128,12 +129,13 @@ def descend(optimizer, objective, steps):
     return point, losses
 
 
+@pytest.mark.parametrize("half", [False, True])
 @pytest.mark.parametrize("inside", [True, False])
-def test_lbfgs_finds_the_bounded_minimum(inside):
+def test_lbfgs_finds_the_bounded_minimum(inside, half):
     objective = Quadratic(inside)
-    point, losses = descend(LBFGS(clip=True), objective, 100)
+    point, losses = descend(LBFGS(clip=True, half=half), objective, 100)
     assert all(after <= before + 1e-6 * abs(before) for before, after in pairwise(losses))
-    assert np.abs(point.image - objective.solve_inside_bounds()).max() < 1.0
+    assert np.abs(point.image - objective.solve_inside_bounds()).max() < (4.0 if half else 1.0)
     at_a_bound = ((point.image == 0) | (point.image == 255)).sum()
     assert bool(at_a_bound == 0) is inside
 
@@ -170,13 +172,28 @@ def test_a_loss_that_is_no_number_is_refused_not_taken():
     assert np.isfinite(found.losses.total)
 
 
-def test_pairs_move_to_another_size():
+def test_half_precision_is_rounded_bfloat16_and_takes_half_the_memory():
+    values = np.array([1.0, -1.0, 3e-30, 1 + 1 / 256, 1 + 3 / 256, 1 + 1 / 1024, 254.9], np.float32)
+    expected = tf.cast(tf.constant(values), tf.bfloat16).numpy().astype(np.float32)
+    found = _unpacked(_packed(values))
+    assert np.abs(found / expected - 1).max() <= 1 / 128  # halves are rounded up here, to even there
+    assert np.abs(found / values - 1).max() <= 1 / 256
+    sizes = []
+    for half in (False, True):
+        optimizer = LBFGS(clip=True, half=half)
+        descend(optimizer, Quadratic(), 3)
+        sizes.append(sum(array.nbytes for array in optimizer.state().values()))
+    assert sizes[0] == 2 * sizes[1] > 0
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_pairs_move_to_another_size(half):
     def smooth(image):
         """Half the mean of squares: the derivative by one pixel shrinks as their number grows."""
         gradient = ((image - 100.0) / image.size).astype(np.float32)
         return Evaluation(image, Losses(float(np.mean((image - 100.0) ** 2)) / 2, 0.0, 0.0), gradient)
 
-    optimizer = LBFGS(clip=True)
+    optimizer = LBFGS(clip=True, half=half)
     small = np.tile(np.linspace(20, 60, 4, dtype=np.float32)[:, None, None], (1, 4, 3))
     point = optimizer.step(smooth(small), smooth)
     optimizer.move(lambda image: image.repeat(2, axis=0).repeat(2, axis=1))
