@@ -33,7 +33,7 @@ _TINY = 1e-6
 _MARGIN = 10.0
 """Levels at either end of 0..255 that the loss of extremes keeps values out of."""
 _STEEPNESS = 300.0
-"""How fast the slope of the content loss grows beyond its limit: at 1 % over it, it is four times what it was."""
+"""How fast the slope of a layer's content loss grows beyond its limit: 1 % over it, it is four times what it was."""
 
 
 def gram(features: Tensor) -> Tensor:
@@ -113,21 +113,23 @@ def content_loss(mean_square: Tensor, form: str, limit: float | None = None) -> 
     loss = _shaped(mean_square, form)
     if limit is None:
         return loss
-    most = _shaped(tf.constant(max(limit, _TINY), loss.dtype), form)
-    excess = tf.nn.relu(loss / most - 1.0)
-    return loss + _STEEPNESS / 2.0 * most * tf.square(excess)
+    # Likeness 1 to a photo that is the painting has a limit of nothing.
+    limit_loss = _shaped(tf.constant(max(limit, _TINY), loss.dtype), form)
+    excess = tf.nn.relu(loss / limit_loss - 1.0)
+    return loss + _STEEPNESS / 2.0 * limit_loss * tf.square(excess)  # of slope 1 + steepness x excess
 
 
-def least_alike(photo: float, painting: float, likeness: float) -> float:
+def distance_of(likeness: float, photo: float, painting: float) -> float:
     """Return the mean of (F - F_c)^2 at which F is as like the photo's features F_c as ``likeness`` says.
 
-    Likeness is the cosine similarity of F and F_c, 0 to 1. F, matching the painting's Gram matrix, is as strong as
-    the painting's features; so its distance to F_c follows from the cosine rule, and is known before the run.
+    Likeness is the cosine similarity of F and F_c, 0 to 1. F, coming to match the painting's Gram matrices, becomes
+    nearly as strong as the painting's features (0.92 to 0.98 of it at the default): taken for equal, they give the
+    distance by the cosine rule, before the run.
 
     Args:
+        likeness: the similarity.
         photo: mean square of the photo's features.
         painting: mean square of the painting's.
-        likeness: the similarity.
     """
     return photo + painting - 2.0 * likeness * math.sqrt(photo * painting)
 
@@ -210,7 +212,7 @@ def total_variation(image: Tensor, size: tuple[int, int], part: Tensor | None = 
 def extremes(image: Tensor, size: tuple[int, int], part: Tensor | None = None) -> Tensor:
     """Return the mean squared depth of the values of (1, h, w, 3) in the last ten levels at either end of 0..255.
 
-    No painting asks for colours that stand at the end of the range; a picture kept inside it collects them there.
+    Hardly a painting asks for colours that stand at the end of the range; a picture kept inside it collects them there.
 
     Args:
         image: a picture, or a window of one.

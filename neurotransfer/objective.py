@@ -10,8 +10,8 @@ from neurotransfer.images import Array
 from neurotransfer.losses import (
     combined,
     content_loss,
+    distance_of,
     extremes,
-    least_alike,
     second_moment,
     squared_distance,
     style_loss,
@@ -83,7 +83,7 @@ class Objective:
         self._size = content.shape[:2]
         self._tiles = self._plan(content, most_pixels)
         self._content_targets = [self._content_features(content, tile) for tile in self._tiles]
-        self._gram_targets, strengths = self._look_at(style, min(most_pixels or _STYLE_WINDOW, _STYLE_WINDOW))
+        self._gram_targets, strengths = self._painting_targets(style, min(most_pixels or _STYLE_WINDOW, _STYLE_WINDOW))
         self._limits = self._content_limits(strengths) if settings.likeness else [None] * len(self._content_layers)
         self._metrics = [
             whitening(target, settings.whitening) if settings.whitening else None for target in self._gram_targets
@@ -142,7 +142,7 @@ class Objective:
         # As arrays: among the network's passing results they would leave holes that nothing large fits into.
         return [target.numpy().copy() for target in targets]
 
-    def _look_at(self, painting: Array, most_pixels: int) -> tuple[list[Tensor], list[float]]:
+    def _painting_targets(self, painting: Array, most_pixels: int) -> tuple[list[Tensor], list[float]]:
         """Return the painting's Gram matrices, and the mean squares of its features at the content layers."""
         grams: dict[str, Tensor] = {}
         strengths = dict.fromkeys(self._content_layers if self._settings.likeness else (), 0.0)
@@ -159,7 +159,7 @@ class Objective:
                 return features
 
             self._network(_batch(painting[tile.window]), self._layers if strengths else self._style_layers, tap)
-        return [grams[name] for name in self._style_layers], list(strengths.values())
+        return [grams[name] for name in self._style_layers], [strengths[name] for name in strengths]
 
     def _content_limits(self, painting: list[float]) -> list[float | None]:
         """Return, for each content layer, the mean squared distance beyond which content counts steeply."""
@@ -167,7 +167,7 @@ class Objective:
             sum(_strength(target, self._size, name) for target in targets)
             for name, targets in zip(self._content_layers, zip(*self._content_targets, strict=True), strict=True)
         ]
-        return [least_alike(*pair, self._settings.likeness) for pair in zip(photo, painting, strict=True)]
+        return [distance_of(self._settings.likeness, *strengths) for strengths in zip(photo, painting, strict=True)]
 
     def _summary(self, window: Tensor, targets: list[Tensor | NDArray[Any]], owned: Tensor | None) -> _Summary:
         """Return the share of the owned part of ``window`` (1, h, w, 3); None: all of it is owned."""

@@ -14,8 +14,8 @@ Evaluate = Callable[[Array], Evaluation]
 """A picture (H, W, 3) -> its losses, and the gradient where the next step will need it."""
 
 
-_Kept = NDArray[Any]
-"""An array as it is remembered: float32, or uint16 that holds bfloat16."""
+_Pair = tuple[NDArray[Any], NDArray[Any]]
+"""A pair of L-BFGS as it is remembered: float32, or uint16 that holds bfloat16."""
 
 _BAND = 64
 """Rows updated at once: what is computed on the way fits the cache, where a large picture's would be gigabytes."""
@@ -107,7 +107,7 @@ class LBFGS:
         """Begin without pairs: of at most ``history``, kept in bfloat16 if ``half``, which takes half the memory."""
         self._bounds = (0.0, 255.0) if clip else (-np.inf, np.inf)
         self._half = half
-        self._kept: deque[tuple[_Kept, _Kept]] = deque(maxlen=history)
+        self._kept: deque[_Pair] = deque(maxlen=history)
 
     def step(self, point: Evaluation, evaluate: Evaluate) -> Evaluation:
         """Return the evaluation of the next picture; ``point`` needs its gradient and is left as it is."""
@@ -120,7 +120,7 @@ class LBFGS:
             candidate = evaluate(np.clip(point.image + change, low, high))
             moved = candidate.image - point.image
             if candidate.gradient is not None:
-                self._remember(moved, candidate.gradient - slope)
+                self._keep(moved, candidate.gradient - slope)
             expected = self.sufficient * float(np.vdot(slope, moved)) + self.rounding * abs(point.losses.total)
             if candidate.losses.total <= point.losses.total + expected:
                 return candidate
@@ -141,35 +141,33 @@ class LBFGS:
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from the arrays of `state`."""
         for number in range(len(state) // 2):
-            self._kept.append((state[f"change.{number}"], state[f"bend.{number}"]))
+            self._keep(*_unpacked((state[f"change.{number}"], state[f"bend.{number}"])))
 
     def move(self, resize: Callable[[Array], Array]) -> None:
         """Carry the pairs over to another picture size; ``resize`` maps a picture of this size to one of that."""
         for _ in range(len(self._kept)):
-            change, bend = map(_unpacked, self._kept.popleft())
+            change, bend = _unpacked(self._kept.popleft())
             larger = resize(change)
             # A loss is a mean over positions: the derivative by one pixel shrinks as their number grows.
             self._keep(larger, resize(bend) * np.float32(change.size / larger.size))
 
-    def _remember(self, change: Array, bend: Array) -> None:
-        if np.vdot(change, bend) > 1e-10 * np.vdot(bend, bend):  # else the curvature is not positive
-            self._keep(change, bend)
-
     def _keep(self, change: Array, bend: Array) -> None:
-        self._kept.append((_packed(change), _packed(bend)) if self._half else (change, bend))
+        pair = (_packed(change), _packed(bend)) if self._half else (change, bend)
+        change, bend = _unpacked(pair)  # what is remembered counts, not what it was
+        if np.vdot(change, bend) > 1e-10 * np.vdot(bend, bend):  # else the curvature is not positive
+            self._kept.append(pair)
 
     def _direction(self, slope: Array, free: NDArray[np.bool_]) -> Array:
         """Return minus the inverse Hessian times ``slope`` (two-loop recursion), along free pixels and downhill."""
         if self._kept:
             direction = slope.copy()
             shares = []
-            for change, bend in (map(_unpacked, pair) for pair in reversed(self._kept)):
+            for change, bend in map(_unpacked, reversed(self._kept)):
                 shares.append(np.vdot(change, direction) / np.vdot(change, bend))
                 direction -= shares[-1] * bend
-            change, bend = map(_unpacked, self._kept[-1])
+            change, bend = _unpacked(self._kept[-1])
             direction *= self.eager * np.vdot(change, bend) / np.vdot(bend, bend)
-            for pair, share in zip(self._kept, reversed(shares), strict=True):
-                change, bend = map(_unpacked, pair)
+            for (change, bend), share in zip(map(_unpacked, self._kept), reversed(shares), strict=True):
                 direction += (share - np.vdot(bend, direction) / np.vdot(change, bend)) * change
             direction *= -1.0
             direction[~free] = 0.0
@@ -181,14 +179,18 @@ class LBFGS:
 
 
 def _packed(values: Array) -> NDArray[np.uint16]:
-    """Return ``values`` as bfloat16, the upper half of float32's bits: all of its range, and 1/256 of a value."""
+    """Return finite ``values`` rounded to bfloat16, the upper half of float32: its range, 8 bits of precision."""
     rounded = values.view(np.uint32) + np.uint32(0x8000)
     rounded >>= 16
     return rounded.astype(np.uint16)
 
 
-def _unpacked(kept: _Kept) -> Array:
-    return kept if kept.dtype == np.float32 else (kept.astype(np.uint32) << np.uint32(16)).view(np.float32)
+def _unpacked(pair: _Pair) -> tuple[Array, Array]:
+    change, bend = (
+        kept if kept.dtype == np.float32 else (kept.astype(np.uint32) << np.uint32(16)).view(np.float32)
+        for kept in pair
+    )
+    return change, bend
 
 
 def _gradient(point: Evaluation) -> Array:

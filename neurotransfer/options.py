@@ -125,7 +125,7 @@ objective_options = _stack(
         "style_layers", "--style-layer", type=_LayerType(), multiple=True, show_default=_named("style_layers"),
         help="Layer of the style loss; repeatable. Without =WEIGHT: an equal share.",
     ),
-    _setting("--likeness", type=float, help="How like the photo the picture stays at least, 0 to 1."),
+    _setting("--likeness", type=float, help="How like the photo the picture stays, about: 0 to 1, 0: no limit."),
     _setting("--objective", help="How differences become losses; see docs/settings.md."),
     _setting("--whitening", type=float, help="Whiten Gram differences by the painting's, 0 to 0.5."),
     _setting("--style-scale", type=float, help="Size of the painting relative to the result: larger, larger strokes."),

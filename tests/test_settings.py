@@ -14,7 +14,7 @@ BAD = [
     ({"steps": -1}, "--steps must be a whole number, from 0 to 1000000; found -1."),
     ({"steps": 1.5}, "--steps must be a whole number, from 0 to 1000000; found 1.5."),
     ({"learning_rate": float("nan")}, "--learning-rate must be a number, 0 or more; found nan."),
-    ({"style_weight": float("inf")}, "--style-weight must be a number, 0 or more; found inf."),
+    ({"style_weight": float("inf")}, "--style-weight must be a number, from 0 to 1e+12; found inf."),
     ({"noise_ratio": 1.1}, "--noise-ratio must be a number, from 0 to 1; found 1.1."),
     ({"pooling": "median"}, "--pooling must be one of avg, max; found 'median'."),
     (
