@@ -221,6 +221,8 @@ def endless(files):
 
 def giants():
     """Honest as far as anybody can tell: about as large as is let in."""
+    import numpy as np
+    import tifffile
     from PIL import Image
 
     plain = Image.new("RGB", (8_000, 8_700), "teal")
@@ -237,6 +239,9 @@ def giants():
         "giant: bmp": large(14_100, 14_100, "BMP"),
         "giant: avif": large(11_800, 11_800, "AVIF", speed=10),
         "giant: heic": large(11_800, 11_800, "HEIF"),
+        "giant: tif of 16 bits in planes": lambda path: tifffile.imwrite(
+            path, np.zeros((3, 9_900, 9_900), np.uint16), photometric="rgb", planarconfig="separate"
+        ),
         "giant: png with alpha": png_of(14_100, 14_100, colours=6, pixels=zeros(14_100 * (4 * 14_100 + 1))),
         "giant: png of 16 bits": png_of(9_900, 9_900, 16, pixels=zeros(9_900 * (6 * 9_900 + 1))),
         "giant: grey png of 16 bits": png_of(14_100, 14_100, 16, 0, pixels=zeros(14_100 * (2 * 14_100 + 1))),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import tifffile
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, TiffImagePlugin
 
@@ -52,6 +53,8 @@ class Samples(NamedTuple):
     """``unsigned``, ``signed`` or ``float``."""
     inverted: bool = False
     """Whether 0 is white, and Pillow leaves it so."""
+    planes: bool = False
+    """Whether they are 16-bit RGB with a plane for each channel."""
 
 
 def samples_of(picture: Image.Image) -> Samples:
@@ -73,7 +76,9 @@ def samples_of(picture: Image.Image) -> Samples:
     if name in _NATIVE and picture.tile[0].codec_name == "libtiff":
         _rename(picture, _NATIVE[name])
     inverted = picture.mode in _DEEP_GREY and tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION, 0) == 0
-    return Samples(name, bits, kind, inverted)
+    plain = tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 2 and picture.mode == "RGB" and bits == 16
+    planes = plain and tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2
+    return Samples(name, bits, kind, inverted, planes)
 
 
 def deep_colours(
@@ -92,6 +97,9 @@ def deep_colours(
         return None
     if samples.name == _GREY_AND_ALPHA:
         return *_deep_grey_and_alpha(path), "L"
+    if samples.planes:
+        planes = _deep_planes(picture, path)
+        return None if planes is None else (planes, None, "RGB")
     if samples.name in _LOW_BYTES:
         colours, alpha = _deep_colour(picture, path, _LOW_BYTES[samples.name])
         return colours, alpha or _without(colours, key), "RGB"
@@ -116,6 +124,22 @@ def _deep_grey_and_alpha(path: Path) -> tuple[NDArray[np.uint16], Image.Image]:
     grey <<= 8
     grey |= np.asarray(low)
     return _over_white(grey[..., np.newaxis], alpha), alpha
+
+
+def _deep_planes(picture: Image.Image, path: Path) -> NDArray[np.uint16] | None:
+    """Read 16-bit colours that lie plane by plane: Pillow takes their high bytes, whatever it is told.
+
+    None: they are compressed in a way that needs more than Python has.
+    """
+    try:
+        with tifffile.TiffFile(path) as file:
+            page = file.pages[0]
+            if page.shape != (3, picture.height, picture.width) or page.dtype != np.uint16:
+                return None
+            planes: NDArray[np.uint16] = page.asarray()
+    except Exception:  # strangers' bytes: what Pillow could read is then used
+        return None
+    return np.moveaxis(planes, 0, -1)
 
 
 def _read_as(path: Path, name: str) -> Image.Image:

@@ -1,5 +1,7 @@
 """What a run leaves on disk where its places fail it, and how often it saves."""
 
+import errno
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -42,6 +44,27 @@ def test_the_next_best_place_has_a_name_always(name, tmp_path, monkeypatch):
     with pytest.raises(NeurotransferError, match=f"The picture is {expected}[.]$"):
         kept.finish("finished")
     assert expected.is_file()
+
+
+def test_a_used_up_quota_costs_no_picture(tmp_path, monkeypatch, caplog):
+    """What the system says of a quota, it says when a file's content is to be kept."""
+    folder, elsewhere = tmp_path / "run", tmp_path / "run.png"
+    folder.mkdir()
+    kept_there = os.fsync
+
+    def fsync(handle):
+        if Path(f"/proc/self/fd/{handle}").readlink().parent == folder:
+            raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+        kept_there(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    kept = recorder(in_folder(folder, 1, FolderLock(folder)))
+    kept.add(step())
+    assert "0.png cannot be written: Disk quota exceeded." in caplog.text
+    with pytest.raises(NeurotransferError, match=f"Disk quota exceeded.* The picture is {elsewhere}[.]$"):
+        kept.finish("finished")
+    assert elsewhere.is_file()
+    assert [path.name for path in folder.iterdir()] == ["run.lock"]
 
 
 def test_without_its_log_a_run_says_where_the_picture_is(tmp_path):
