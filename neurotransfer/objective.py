@@ -171,6 +171,7 @@ class Objective:
 
     def _summary(self, window: Tensor, targets: list[Tensor | NDArray[Any]], owned: Tensor | None) -> _Summary:
         """Return the share of the owned part of ``window`` (1, h, w, 3); None: all of it is owned."""
+        settings = self._settings
         squares: dict[str, Tensor] = {}
         grams: dict[str, Tensor] = {}
 
@@ -188,8 +189,10 @@ class Objective:
         return _Summary(
             tuple(squares[name] for name in self._content_layers),
             tuple(grams[name] for name in self._style_layers),
-            total_variation(window, self._size, owned) if self._settings.tv_weight else tf.constant(0.0),
-            extremes(window, self._size, owned) if self._settings.extremes_weight else tf.constant(0.0),
+            total_variation(window, self._size, owned, settings.frame_smoothing)
+            if settings.tv_weight
+            else tf.constant(0.0),
+            extremes(window, self._size, owned) if settings.extremes_weight else tf.constant(0.0),
         )
 
     def _terms(self, summary: _Summary) -> Tensor:

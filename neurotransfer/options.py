@@ -116,6 +116,7 @@ objective_options = _stack(
     _setting("--content-weight", type=float, help="Weight of the content loss."),
     _setting("--style-weight", type=float, help="Weight of the style loss."),
     _setting("--tv-weight", type=float, help="Weight of the total variation loss, which smooths."),
+    _setting("--frame-smoothing", type=float, help="How much more total variation counts along the frame."),
     _setting("--extremes-weight", type=float, help="Weight of the loss that keeps values away from 0 and 255."),
     _setting(
         "content_layers", "--content-layer", type=_LayerType(), multiple=True, show_default=_named("content_layers"),

@@ -42,6 +42,7 @@ RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "content_weight": (0.0, 1e12),
         "style_weight": (0.0, 1e12),
         "tv_weight": (0.0, 1e12),
+        "frame_smoothing": (1.0, 1e6),
         "extremes_weight": (0.0, 1e12),
         "likeness": (0.0, 1.0),
         "whitening": (0.0, 0.5),
@@ -82,6 +83,8 @@ class Settings:
     """How like the photo the picture stays: cosine similarity to its features below which content counts steeply."""
     tv_weight: float = 1.0
     """Weight of the total variation term: squared differences of neighbouring pixels."""
+    frame_smoothing: float = 100.0
+    """How many times more total variation counts across the outermost rows and columns: no line along the frame."""
     extremes_weight: float = 60.0
     """Weight of the term that keeps values away from 0 and 255, where colours are blown."""
     # conv3_2 holds eyes and mouths, which conv4_2 alone lets melt.
@@ -201,6 +204,7 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
             clip=False,
             likeness=0.0,
             extremes_weight=0.0,
+            frame_smoothing=1.0,
             whitening=0.0,
             padding="zeros",
             octaves=False,
@@ -212,6 +216,7 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
             steps=20,
             likeness=0.0,
             extremes_weight=0.0,
+            frame_smoothing=1.0,
             whitening=0.45,
             padding="zeros",
             content_weight=3.0,
@@ -238,6 +243,7 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
             clip=False,
             likeness=0.0,
             extremes_weight=0.0,
+            frame_smoothing=1.0,
             whitening=0.0,
             padding="zeros",
             octaves=False,

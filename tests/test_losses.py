@@ -49,22 +49,24 @@ def test_gram_gradient_against_finite_differences(features):
         assert found[place] == pytest.approx(np.sum(difference.numpy() * upstream) / 2e-6, rel=1e-5)
 
 
-@pytest.mark.parametrize("part", [None, (1, 4, 2, 6)])
-def test_total_variation_gradient_against_finite_differences(features, part):
+@pytest.mark.parametrize("frame", [1.0, 7.0])
+@pytest.mark.parametrize("part", [None, (1, 4, 2, 6), (0, 4, 2, 7)])
+def test_total_variation_gradient_against_finite_differences(features, part, frame):
     image = features[..., :3] * 50
     owned = None if part is None else tf.constant(part)
     pixels = tf.constant(image)
     with tf.GradientTape() as tape:
         tape.watch(pixels)
-        value = total_variation(pixels, (5, 7), owned)
+        value = total_variation(pixels, (5, 7), owned, frame)
     found = tape.gradient(value, pixels).numpy()
     assert np.ptp(found) > 0
     for place in np.ndindex(image.shape):
         nudge = np.zeros_like(image)
         nudge[place] = 1e-5
-        difference = total_variation(tf.constant(image + nudge), (5, 7), owned) - total_variation(
-            tf.constant(image - nudge), (5, 7), owned
+        after, before = (
+            total_variation(tf.constant(moved), (5, 7), owned, frame) for moved in (image + nudge, image - nudge)
         )
+        difference = after - before
         assert found[place] == pytest.approx(float(difference) / 2e-5, rel=1e-4, abs=1e-6)
 
 
@@ -173,6 +175,23 @@ def test_total_variation_counts_each_direction_by_its_own_pairs():
     image = np.zeros((1, 3, 5, 3), dtype=np.float32)
     image[0, 1, 2] = 6.0  # one white pixel: 2 vertical pairs of 10, 2 horizontal pairs of 12
     assert float(total_variation(tf.constant(image), (3, 5))) == pytest.approx(36 * 2 / 10 + 36 * 2 / 12)
+
+
+def test_total_variation_counts_more_across_the_frame_and_only_there():
+    image = np.random.default_rng(3).uniform(0, 255, (1, 12, 17, 3))
+    down, right = (np.square(np.diff(image, axis=axis)) for axis in (1, 2))
+    down[:, [0, 1, 2, -3, -2, -1]] *= 7.0
+    right[:, :, [0, 1, 2, -3, -2, -1]] *= 7.0
+    expected = down.mean() + right.mean()
+    assert float(total_variation(tf.constant(image), (12, 17), None, 7.0)) == pytest.approx(expected, rel=1e-9)
+    assert float(total_variation(tf.constant(image), (12, 17))) < expected / 2
+    # In two windows that overlap, neither's inner edge is a frame.
+    left, right_part = image[:, :, :12], image[:, :, 5:]
+    shares = [
+        total_variation(tf.constant(window), (12, 17), tf.constant(part), 7.0)
+        for window, part in ((left, (0, 12, 0, 8)), (right_part, (0, 12, 3, 12)))
+    ]
+    assert float(sum(shares)) == pytest.approx(expected, rel=1e-9)
 
 
 def test_total_variation_of_a_line_counts_its_only_direction():
