@@ -61,6 +61,9 @@ with _quiet_stderr(), _without_keras(), _without_collections():
     import tensorflow as tf
 
     tf.get_logger().setLevel("ERROR")  # it warns of retracing where every size rightly has a trace of its own
+    # It merges additions into sums that begin with whichever buffer can be reused: the last bit would differ from one
+    # process to the next. Without it nothing is slower.
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
     tf.constant(0.0)  # starts the runtime, which looks for devices and reports on them
 
 __all__ = ["tf"]

@@ -1,7 +1,9 @@
 """The command line: a Click command a verb; options become Settings and a Job, errors a sentence and an exit code."""
 
+import io
 import json
 import logging
+import os
 import signal
 import sys
 import time
@@ -267,8 +269,26 @@ def _log_to_stderr(*, quiet: bool, verbose: bool) -> None:
     logging.getLogger("neurotransfer").setLevel(level)
 
 
+def _prepare_streams() -> None:
+    """Open standard streams that a daemon has closed, or a picture would get their number, and our messages.
+
+    Names that are no text are written as they are.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 (for as long as we run)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")
+
+
 def main() -> None:
     """Run the command line; every known error becomes one sentence on standard error and an exit code."""
+    _prepare_streams()
     # Python leaves SIGTERM to the system, which ignores it for the first process of a container.
     if signal.getsignal(signal.SIGTERM) != signal.SIG_IGN:
         signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))

@@ -134,12 +134,27 @@ def _deep_planes(picture: Image.Image, path: Path) -> NDArray[np.uint16] | None:
     try:
         with tifffile.TiffFile(path) as file:
             page = file.pages[0]
-            if page.shape != (3, picture.height, picture.width) or page.dtype != np.uint16:
+            assert isinstance(page, tifffile.TiffPage)
+            orientation = int(page.tags[274].value) if 274 in page.tags else 1
+            orientation = orientation if orientation in range(1, 9) else 1
+            size = picture.size if orientation < 5 else picture.size[::-1]  # Pillow has turned it
+            if page.shape != (3, size[1], size[0]) or page.dtype != np.uint16:
                 return None
             planes: NDArray[np.uint16] = page.asarray()
     except Exception:  # strangers' bytes: what Pillow could read is then used
         return None
-    return np.moveaxis(planes, 0, -1)
+    return _turned(np.moveaxis(planes, 0, -1), orientation)
+
+
+def _turned(picture: NDArray[np.uint16], orientation: int) -> NDArray[np.uint16]:
+    """Return a picture (height, width, channels) as the TIFF tag says it is to be seen, as Pillow does on loading."""
+    if orientation >= 5:  # rows are columns
+        picture = np.swapaxes(picture, 0, 1)
+    if orientation in (3, 4, 7, 8):
+        picture = picture[::-1]
+    if orientation in (2, 3, 6, 7):
+        picture = picture[:, ::-1]
+    return np.ascontiguousarray(picture)
 
 
 def _read_as(path: Path, name: str) -> Image.Image:

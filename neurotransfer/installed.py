@@ -59,7 +59,7 @@ def record() -> Record | None:
         return None
     except OSError:  # another user's folder, or no home at all: nothing of ours
         return None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         raise InputError(
             f"{path} is damaged; run 'neurotransfer weights remove', or give '--weights builtin'."
         ) from None

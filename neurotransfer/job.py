@@ -150,6 +150,7 @@ def prepare(job: Job, claimed: OutputPlan | None = None, earlier: Earlier | None
         snapshot_every=job.snapshot_every,
         overwrite=job.overwrite,
         bits=job.bits,
+        inputs=(job.content, job.style, *([start] if start else [])),
     )
     if earlier is None:
         octaves = plan_octaves((width, height), job.settings)

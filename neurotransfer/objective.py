@@ -1,6 +1,6 @@
 """The objective: a picture -> its losses and their gradient. One callable, the same for every optimiser."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,29 @@ class _Summary(NamedTuple):
     """Total variation, a scalar."""
     extremes: Tensor
     """Values near the ends of the range, a scalar."""
+
+
+class _Views(NamedTuple):
+    """The same picture three times, for terms whose derivatives are then added here, in an order of ours.
+
+    TensorFlow begins a sum of three with whichever buffer it can reuse, so that the last bit would differ from one
+    process to the next, and with it a resumed run's picture from the unbroken one's.
+    """
+
+    network: Tensor
+    variation: Tensor
+    extremes: Tensor
+
+    @classmethod
+    def of(cls, image: Tensor) -> Self:
+        return cls(*(tf.identity(image) for _ in cls._fields))
+
+    @staticmethod
+    def added(slopes: tuple[Tensor | None, ...]) -> Tensor:
+        total, *others = (slope for slope in slopes if slope is not None)
+        for slope in others:
+            total += slope
+        return total
 
 
 class Objective:
@@ -169,8 +192,8 @@ class Objective:
         ]
         return [distance_of(self._settings.likeness, *strengths) for strengths in zip(photo, painting, strict=True)]
 
-    def _summary(self, window: Tensor, targets: list[Tensor | NDArray[Any]], owned: Tensor | None) -> _Summary:
-        """Return the share of the owned part of ``window`` (1, h, w, 3); None: all of it is owned."""
+    def _summary(self, views: _Views, targets: list[Tensor | NDArray[Any]], owned: Tensor | None) -> _Summary:
+        """Return the share of the owned part of a window (1, h, w, 3); None: all of it is owned."""
         settings = self._settings
         squares: dict[str, Tensor] = {}
         grams: dict[str, Tensor] = {}
@@ -185,14 +208,14 @@ class Objective:
                 squares[name] = squared_distance(_inside(features, part), target) / entries
             return features
 
-        self._network(window, self._layers, tap)
+        self._network(views.network, self._layers, tap)
         return _Summary(
             tuple(squares[name] for name in self._content_layers),
             tuple(grams[name] for name in self._style_layers),
-            total_variation(window, self._size, owned, settings.frame_smoothing)
+            total_variation(views.variation, self._size, owned, settings.frame_smoothing)
             if settings.tv_weight
             else tf.constant(0.0),
-            extremes(window, self._size, owned) if settings.extremes_weight else tf.constant(0.0),
+            extremes(views.extremes, self._size, owned) if settings.extremes_weight else tf.constant(0.0),
         )
 
     def _terms(self, summary: _Summary) -> Tensor:
@@ -220,14 +243,15 @@ class Objective:
         )
 
     def _whole_terms(self, image: Tensor) -> Tensor:
-        return self._terms(self._summary(image, self._content_targets[0], None))
+        return self._terms(self._summary(_Views.of(image), self._content_targets[0], None))
 
     def _whole_terms_and_gradient(self, image: Tensor) -> tuple[Tensor, Tensor]:
         with tf.GradientTape() as tape:
-            tape.watch(image)
-            terms = self._whole_terms(image)
+            views = _Views.of(image)
+            tape.watch(views)
+            terms = self._terms(self._summary(views, self._content_targets[0], None))
             total = tf.reduce_sum(terms)
-        return terms, tape.gradient(total, image)
+        return terms, views.added(tape.gradient(total, views))
 
     def _differentiated(self, summary: _Summary) -> tuple[Tensor, _Summary]:
         """Return the terms, and the derivative of the total with respect to every entry of ``summary``."""
@@ -240,11 +264,12 @@ class Objective:
     def _sent_back(self, window: Tensor, targets: list[Tensor], owned: Tensor, slopes: _Summary) -> Tensor:
         """Return d total / d pixel of ``window``, as far as it comes from the part that it owns."""
         with tf.GradientTape() as tape:
-            tape.watch(window)
-            share = self._summary(window, targets, owned)
+            views = _Views.of(window)
+            tape.watch(views)
+            share = self._summary(views, targets, owned)
             products = tf.nest.map_structure(lambda value, slope: tf.reduce_sum(value * slope), share, slopes)
             total = tf.add_n(tf.nest.flatten(products))
-        return tape.gradient(total, window)
+        return views.added(tape.gradient(total, views))
 
 
 def _batch(picture: Array) -> Tensor:

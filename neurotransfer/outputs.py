@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,11 +50,13 @@ def plan_output(
     snapshot_every: int | None = None,
     overwrite: bool = False,
     bits: int = 8,
+    inputs: Iterable[Path] = (),
 ) -> OutputPlan:
     """Decide the paths of a run called ``name`` and make sure that they can be written.
 
     ``output`` is a file if it ends with a picture's extension, else a folder that gets a folder of its own for the
-    run: claimed here, with a number added to its name rather than touching an earlier run.
+    run: claimed here, with a number added to its name rather than touching an earlier run. Not even ``overwrite``
+    clears a folder that holds one of the ``inputs``.
 
     Raises:
         InputError: the extension is unknown or does not hold ``size`` (width, height) or ``bits`` a channel, the file
@@ -65,7 +68,7 @@ def plan_output(
         path = Path(output)
         if path.is_dir() or output.endswith(("/", os.sep)) or not path.suffix:
             every = DEFAULT_SNAPSHOT_EVERY if snapshot_every is None else snapshot_every
-            folder, lock = _claim_folder(path, name, overwrite=overwrite)
+            folder, lock = _claim_folder(path, name, inputs, overwrite=overwrite)
             return in_folder(folder, every, lock, overwrite=overwrite)
         check_extension(path, bits)
         check_size(path, size)
@@ -97,7 +100,7 @@ def in_folder(folder: Path, snapshot_every: int, lock: FolderLock, *, overwrite:
 def free_name(path: Path) -> Path:
     """Return ``path``, or the first of ``name-2``, ``name-3``, ... that does not exist."""
     candidate, number = path, 2
-    while candidate.exists():
+    while os.path.lexists(candidate):  # a link to nowhere is somebody's, too
         candidate, number = path.with_name(f"{path.stem}-{number}{path.suffix}"), number + 1
     return candidate
 
@@ -110,10 +113,13 @@ def release(plan: OutputPlan) -> None:
             (plan.folder or plan.snapshots).rmdir()
 
 
-def _claim_folder(parent: Path, name: str, *, overwrite: bool) -> tuple[Path, FolderLock]:
+def _claim_folder(parent: Path, name: str, inputs: Iterable[Path], *, overwrite: bool) -> tuple[Path, FolderLock]:
     _check_writable(parent)
     folder = parent / name
     if overwrite and folder.is_dir():
+        for path in inputs:
+            if path.resolve().parent == folder.resolve():
+                raise InputError(f"{path} lies in the folder that --overwrite is to clear; copy it elsewhere first.")
         lock = FolderLock(folder)
         # Else somebody else's pictures may be numbered, too. A run that was killed has no log, but its state.
         ours = any((folder / name).exists() for name in ("run.json", "state.npz"))
@@ -125,8 +131,12 @@ def _claim_folder(parent: Path, name: str, *, overwrite: bool) -> tuple[Path, Fo
         folder = free_name(parent / name)
         try:
             folder.mkdir(parents=True)
-        except FileExistsError:  # another run took the name just now
-            continue
+        except FileExistsError:
+            if os.path.lexists(folder):  # another run took the name just now
+                continue
+            raise InputError(
+                f"The folder {parent} cannot be made: it is a link to nowhere; choose another --output."
+            ) from None
         except OSError as error:
             raise InputError(
                 f"The folder {folder} cannot be made: {error.strerror}; choose another --output."

@@ -394,3 +394,49 @@ def test_signals_keep_the_picture_so_far(signal_number, code, photo, painting, t
     assert log["losses"][-1]["step"] >= 10
     assert load_image(folder / "final.png").shape == (48, 64, 3)
     assert not [name for name in files(folder) if name.endswith(".tmp")]
+
+
+def test_overwrite_does_not_clear_a_folder_that_holds_an_input(command, photo, painting):
+    pair = ("run", "-c", photo, "-s", painting, *QUICK, "-o", "out")
+    assert command(*pair).returncode == 0
+    before = {path: path.read_bytes() for path in (photo.parent / "out").rglob("*") if path.is_file()}
+    (final,) = (path for path in before if path.name == "final.png")
+    done = command(*pair, "--overwrite", "--init", final)
+    assert done.returncode == 2
+    assert done.stderr == f"Error: {final} lies in the folder that --overwrite is to clear; copy it elsewhere first.\n"
+    assert before == {path: path.read_bytes() for path in before}
+    assert command(*pair, "--overwrite").returncode == 0
+
+
+def test_links_to_nowhere_in_place_of_output_folders(command, photo, painting):
+    here = photo.parent
+    (here / "unplugged").symlink_to("/nowhere/drive")
+    done = command("run", "-c", photo, "-s", painting, *QUICK, "-o", "unplugged/")
+    assert done.returncode == 2
+    assert (
+        done.stderr == "Error: The folder unplugged cannot be made: it is a link to nowhere; choose another --output.\n"
+    )
+    name = run_name(photo, painting)
+    (here / "out").mkdir()
+    (here / "out" / name).symlink_to("/nowhere")
+    assert command("run", "-q", "-c", photo, "-s", painting, *QUICK, "-o", "out").returncode == 0
+    assert (here / "out" / f"{name}-2" / "final.png").exists()
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams(closed, photo, painting):
+    tiff = photo.with_suffix(".tif")
+    Image.open(photo).save(tiff, compression="tiff_lzw")
+    line = f"exec {COMMAND} run -c {tiff} -s {painting} --size 48 --steps 1 -o closed.png {closed}"
+    done = subprocess.run(["sh", "-c", line], cwd=photo.parent, env=clean_environment(), timeout=120)
+    assert done.returncode == 0
+    assert (photo.parent / "closed.png").exists()
+
+
+def test_names_that_are_no_text_are_written_as_they_are(tmp_path):
+    folder = os.fsencode(tmp_path) + b"/d\xff"
+    os.mkdir(folder)
+    environment = clean_environment() | {"PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run([COMMAND, "doctor"], cwd=folder, env=environment, capture_output=True, timeout=120)
+    assert b"d\xff" in done.stdout
+    assert b"Traceback" not in done.stderr

@@ -162,6 +162,17 @@ def test_sixteen_bits_in_planes_that_python_cannot_unpack_are_read_with_eight(tm
     assert 0.1 < np.abs(load_image(tmp_path / "a.tif") - expected).max() < 1.0
 
 
+@pytest.mark.parametrize("orientation", range(9))
+def test_sixteen_bits_in_planes_are_turned_like_others(orientation, tmp_path):
+    planes = np.stack([RAMP, RAMP[::-1], RAMP + 5]).reshape(3, 20, 30)
+    tag = [(274, "H", 1, orientation, True)]
+    tifffile.imwrite(tmp_path / "a.tif", planes, photometric="rgb", planarconfig="separate", extratags=tag)
+    tifffile.imwrite(tmp_path / "b.tif", np.moveaxis(planes, 0, -1), photometric="rgb", extratags=tag)
+    found = load_image(tmp_path / "a.tif")
+    assert np.array_equal(found, load_image(tmp_path / "b.tif"))
+    assert np.array_equal(found, np.moveaxis(planes, 0, -1) / np.float32(257.0)) == (orientation < 2)
+
+
 def first_row(path):
     return load_image(path)[0, :, 0].tolist()
 

@@ -7,9 +7,11 @@ import resource
 import shutil
 import signal
 import subprocess
+import sys
 import time
 import zipfile
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -88,6 +90,20 @@ def test_a_broken_run_ends_as_the_unbroken_one(octaves, optimizer, command, phot
     assert done.returncode == 0, done.stderr
     assert (broken / "final.png").read_bytes() == (whole / "final.png").read_bytes()
     assert [step["total"] for step in losses(broken)] == [step["total"] for step in losses(whole)]
+
+
+def test_every_process_makes_the_same_picture(tmp_path):
+    """In float32, to the last bit: sums of three or more would begin with whichever buffer can be reused."""
+    script = (
+        "import hashlib, sys; from neurotransfer import Settings, stylize\n"
+        "*_, last = stylize(*sys.argv[1:3], Settings(size=420, precision='float32', steps=1, optimizer='lbfgs'))\n"
+        "print(hashlib.sha256(last.image.tobytes()).hexdigest())"
+    )
+    images = [Path(__file__).parent.parent / "images" / f"{name}.jpg" for name in ("chelsea_cat", "starry_night")]
+    line = [sys.executable, "-c", script, *images]
+    found = [subprocess.run(line, capture_output=True, text=True, check=True).stdout for _ in range(4)]
+    assert len(set(found)) == 1
+    assert len(found[0]) == 65
 
 
 def test_more_updates_for_a_finished_run(command, photo, painting, tmp_path):
@@ -241,6 +257,9 @@ def test_the_memory_plan_and_the_weights_are_those_of_the_beginning(photo, paint
         assert resumed.max_memory == 9e9
         assert resumed.facts["weights"]["sha256"] == prepared.facts["weights"]["sha256"]
         assert "planned with more memory than there is now" in caplog.text
+    assert "plans the run anew" not in caplog.text
+    release(resume.prepare_resumed(folder, max_memory=8e9).plan)
+    assert "--max-memory plans the run anew: the picture will not be, bit for bit, the unbroken run's." in caplog.text
     with pytest.raises(NeurotransferError, match=r"this process may take 0\.2 GB"):
         resume.prepare_resumed(folder, max_memory=2e8)
 
