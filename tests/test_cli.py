@@ -435,7 +435,7 @@ def test_closed_standard_streams(closed, photo, painting):
 
 def test_names_that_are_no_text_are_written_as_they_are(tmp_path):
     folder = os.fsencode(tmp_path) + b"/d\xff"
-    os.mkdir(folder)
+    Path(os.fsdecode(folder)).mkdir()
     environment = clean_environment() | {"PYTHONIOENCODING": "utf-8:strict"}
     done = subprocess.run([COMMAND, "doctor"], cwd=folder, env=environment, capture_output=True, timeout=120)
     assert b"d\xff" in done.stdout
