@@ -1,5 +1,6 @@
 """The command line: a Click command a verb; options become Settings and a Job, errors a sentence and an exit code."""
 
+import errno
 import io
 import json
 import logging
@@ -306,9 +307,10 @@ def main() -> None:
     except MemoryError:  # outside of the steps, where the run sees to it
         click.echo("Error: The memory ran out; give a smaller --size, or smaller pictures.", err=True)
         code = 1
-    except OSError as error:  # files are handled where they are written: this is standard output
-        click.echo(f"Error: the output cannot be written: {error.strerror or error}.", err=True)
-        code = 1
+    except OSError as error:  # files are handled where they are used: this is standard output, or a strange name
+        what = f"{error.filename} cannot be used" if error.filename else "the output cannot be written"
+        click.echo(f"Error: {one_line(f'{what}: {error.strerror or error}')}.", err=True)
+        code = 2 if error.errno == errno.ENAMETOOLONG else 1
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         code = 130

@@ -100,11 +100,23 @@ def _tensorflow() -> Iterator[Finding]:
         reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1][:200]
         if done.returncode < 0:
             reason = f"it was ended by signal {-done.returncode}, as on a processor without AVX"
+        if limit := _limit_of_addresses():
+            mend = f"addresses are limited to {limit / 1e9:.1f} GB, of which it needs 2; run: ulimit -v unlimited"
         yield Finding("tensorflow", "cannot be loaded", f"TensorFlow does not load ({reason}); {mend}")
         return
     found, gpus = json.loads(done.stdout.splitlines()[-1])
     yield Finding("tensorflow", found)
     yield Finding("device", ", ".join(gpus) if gpus else f"processor, {len(_cores())} cores")
+
+
+def _limit_of_addresses() -> int | None:
+    """Return the most bytes of addresses that this process may have (``ulimit -v``), if that may be too few."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return soft if soft != resource.RLIM_INFINITY and soft < 2e9 else None
 
 
 def _cores() -> list[int]:

@@ -61,6 +61,9 @@ def fetch(
         except _FetchError as error:
             reasons.append(f"{address} {error}")
         except OSError as error:
+            if error.errno is None:  # not the system's: a file of certificates that is not there
+                reasons.append(f"{address} cannot be asked ({error})")
+                continue
             raise NeurotransferError(f"The weights cannot be written to {folder}: {error.strerror or error}.") from None
     raise NeurotransferError(
         f"The weights were not fetched, and nothing was installed: {'; '.join(reasons)}. Run the command again, "

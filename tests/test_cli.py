@@ -440,3 +440,10 @@ def test_names_that_are_no_text_are_written_as_they_are(tmp_path):
     done = subprocess.run([COMMAND, "doctor"], cwd=folder, env=environment, capture_output=True, timeout=120)
     assert b"d\xff" in done.stdout
     assert b"Traceback" not in done.stderr
+
+
+def test_a_name_too_long_for_the_system(command, photo, painting):
+    name = 300 * "x" + ".png"
+    for line in (("resume", name), ("run", "-c", photo, "-s", painting, *QUICK, "--init", name)):
+        done = command(*line)
+        assert (done.returncode, done.stderr) == (2, f"Error: {name} cannot be used: File name too long.\n")

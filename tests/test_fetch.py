@@ -251,6 +251,9 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(server, tmp_path, monk
     with pytest.raises(NeurotransferError, match="has no certificate that can be trusted"):
         fetch([address], SHA256, folder, timeout=1, report=lambda *_: None)
     assert server.requests == []
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "nowhere.pem"))
+    with pytest.raises(NeurotransferError, match=r"cannot be asked \(Could not find a suitable TLS CA certificate"):
+        fetch([address], SHA256, folder, timeout=1, report=lambda *_: None)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "certificate.pem"))
     assert fetch([address], SHA256, folder, timeout=1, report=lambda *_: None)[0].read_bytes() == CONTENT
 

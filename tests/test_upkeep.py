@@ -4,6 +4,7 @@ import functools
 import hashlib
 import http.server
 import json
+import subprocess
 import threading
 
 import numpy as np
@@ -14,6 +15,7 @@ from neurotransfer.errors import NeurotransferError
 from neurotransfer.layers import LAYERS
 from neurotransfer.weights import find_weights, load_weights
 
+from .conftest import COMMAND, clean_environment
 from .matconvnet import matconvnet, write
 
 
@@ -198,6 +200,14 @@ def test_doctor_with_problems(command, tmp_path, cache):
     assert "pip install --force-reinstall" in findings["tensorflow"]["problem"]
     assert "neurotransfer weights remove" in findings["full"]["problem"]
     assert findings["python"]["problem"] is None
+
+
+def test_doctor_names_the_limit_of_addresses():
+    line = f"ulimit -v 1000000; exec {COMMAND} doctor"
+    done = subprocess.run(["sh", "-c", line], env=clean_environment(), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert "addresses are limited to 1.0 GB, of which it needs 2; run: ulimit -v unlimited" in done.stdout
+    assert "reinstall" not in done.stdout
 
 
 def test_doctor_where_nothing_can_be_written(monkeypatch):
