@@ -120,7 +120,7 @@ class Objective:
         summary = _Summary((scalar,) * len(self._content_layers), grams, scalar, scalar)
         self._value = tf.function(self._whole_terms, [window], autograph=False)
         self._value_and_gradient = tf.function(self._whole_terms_and_gradient, [window], autograph=False)
-        self._tile_summary = tf.function(self._summary, tile, autograph=False)
+        self._tile_summary = tf.function(self._share, tile, autograph=False)
         self._terms_and_slopes = tf.function(self._differentiated, [summary], autograph=False)
         self._tile_gradient = tf.function(self._sent_back, [*tile, summary], autograph=False)
 
@@ -217,6 +217,10 @@ class Objective:
             else tf.constant(0.0),
             extremes(views.extremes, self._size, owned) if settings.extremes_weight else tf.constant(0.0),
         )
+
+    def _share(self, window: Tensor, targets: list[Tensor], owned: Tensor) -> _Summary:
+        """Return the share of a tile in the summary."""
+        return self._summary(_Views.of(window), targets, owned)
 
     def _terms(self, summary: _Summary) -> Tensor:
         """Return the `Losses`, weighted, float32 (4,)."""
