@@ -154,7 +154,7 @@ def _turned(picture: NDArray[np.uint16], orientation: int) -> NDArray[np.uint16]
         picture = picture[::-1]
     if orientation in (2, 3, 6, 7):
         picture = picture[:, ::-1]
-    return np.ascontiguousarray(picture)
+    return picture
 
 
 def _read_as(path: Path, name: str) -> Image.Image:
