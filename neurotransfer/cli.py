@@ -1,10 +1,7 @@
 """The command line: a Click command a verb; options become Settings and a Job, errors a sentence and an exit code."""
 
 import errno
-import io
 import json
-import logging
-import os
 import signal
 import sys
 import time
@@ -15,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from neurotransfer.console import log_to_stderr, one_line, prepare_streams
 from neurotransfer.errors import InputError, NeurotransferError
 from neurotransfer.options import BYTES, DURATION, PATH, objective_options, option, run_options, to_settings
 from neurotransfer.paper import PAPERS
@@ -105,7 +103,7 @@ def run(
 ) -> None:
     """Paint one photo in the style of one picture."""
     begun = time.monotonic()
-    _log_to_stderr(quiet=quiet, verbose=verbose)
+    log_to_stderr(quiet=quiet, verbose=verbose)
     if paper and given["size"] is not None:
         raise InputError("--print sets the size; give it or --size, not both.")
     settings = to_settings(preset, given)
@@ -186,7 +184,7 @@ def resume(
     byte, that of a run without a break.
     """
     begun = time.monotonic()
-    _log_to_stderr(quiet=quiet, verbose=verbose)
+    log_to_stderr(quiet=quiet, verbose=verbose)
 
     from neurotransfer.resume import prepare_resumed
 
@@ -252,44 +250,9 @@ cli.add_command(weights)
 cli.add_command(doctor)
 
 
-def one_line(message: str) -> str:
-    r"""Return a message on one line that any terminal can show: names of files may hold line ends, and worse."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in message)
-
-
-class _OneLine(logging.Formatter):
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (its name in the library)
-        return one_line(record.message)
-
-
-def _log_to_stderr(*, quiet: bool, verbose: bool) -> None:
-    level = logging.ERROR if quiet else logging.DEBUG if verbose else logging.INFO
-    handler = logging.StreamHandler()
-    handler.setFormatter(_OneLine())
-    logging.basicConfig(handlers=[handler])
-    logging.getLogger("neurotransfer").setLevel(level)
-
-
-def _prepare_streams() -> None:
-    """Open standard streams that a daemon has closed, or a picture would get their number, and our messages.
-
-    Names that are no text are written as they are.
-    """
-    for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 (for as long as we run)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")
-
-
 def main() -> None:
     """Run the command line; every known error becomes one sentence on standard error and an exit code."""
-    _prepare_streams()
+    prepare_streams()
     # Python leaves SIGTERM to the system, which ignores it for the first process of a container.
     if signal.getsignal(signal.SIGTERM) != signal.SIG_IGN:
         signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))

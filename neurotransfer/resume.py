@@ -53,7 +53,7 @@ def _prepare(folder: Path, lock: FolderLock, more: int | None, max_memory: float
     with _damage_told(folder):
         _compare(state.facts["facts"], prepared)
         if prepared.max_memory != state.facts["max_memory"]:
-            logger.warning("--max-memory plans the run anew: the picture will not be, bit for bit, the unbroken run's.")
+            logger.warning("--max-memory plans the run anew: the picture may not be, bit for bit, the unbroken run's.")
     for left in folder.iterdir():
         if LEFT_OVER.fullmatch(left.name):
             left.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from neurotransfer.cli import one_line
+from neurotransfer.console import one_line
 from neurotransfer.errors import InputError
 from neurotransfer.options import to_settings
 from neurotransfer.settings import CHOICES, PRESETS, RANGES, Settings

@@ -259,7 +259,7 @@ def test_the_memory_plan_and_the_weights_are_those_of_the_beginning(photo, paint
         assert "planned with more memory than there is now" in caplog.text
     assert "plans the run anew" not in caplog.text
     release(resume.prepare_resumed(folder, max_memory=8e9).plan)
-    assert "--max-memory plans the run anew: the picture will not be, bit for bit, the unbroken run's." in caplog.text
+    assert "--max-memory plans the run anew: the picture may not be, bit for bit, the unbroken run's." in caplog.text
     with pytest.raises(NeurotransferError, match=r"this process may take 0\.2 GB"):
         resume.prepare_resumed(folder, max_memory=2e8)
 

@@ -102,7 +102,7 @@ FLOORS = (
     ),
     ("backend", "vgg", "losses", "objective", "optimizers", "pyramid"),
     ("outputs", "state", "record", "job", "runner", "evaluate", "resume", "doctor"),
-    ("options", "progress", "upkeep", "cli", "__main__", "__init__"),
+    ("options", "progress", "console", "upkeep", "cli", "__main__", "__init__"),
 )
 
 

@@ -1,0 +1,43 @@
+"""Standard streams: what reaches the terminal is one line a message, whatever the names of files hold."""
+
+import io
+import logging
+import os
+import sys
+from pathlib import Path
+
+
+def one_line(message: str) -> str:
+    r"""Return a message on one line that any terminal can show: names of files may hold line ends, and worse."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in message)
+
+
+class _OneLine(logging.Formatter):
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (its name in the library)
+        return one_line(record.message)
+
+
+def log_to_stderr(*, quiet: bool, verbose: bool) -> None:
+    """Show the package's log on standard error, a message a line."""
+    level = logging.ERROR if quiet else logging.DEBUG if verbose else logging.INFO
+    handler = logging.StreamHandler()
+    handler.setFormatter(_OneLine())
+    logging.basicConfig(handlers=[handler])
+    logging.getLogger("neurotransfer").setLevel(level)
+
+
+def prepare_streams() -> None:
+    """Open standard streams that a daemon has closed, or a picture would get their number, and our messages.
+
+    Names that are no text are written as they are.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 (for as long as we run)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")
