@@ -89,6 +89,8 @@ def honest():
         "pages.tif": saved(photo, "TIFF", save_all=True, append_images=[photo]),
         "deep.tif": tiff(deep, photometric="rgb", compression="zlib"),
         "planes.tif": tiff(np.moveaxis(deep, -1, 0), photometric="rgb", planarconfig="separate"),
+        "grey-alpha.tif": tiff(deep[..., :2], photometric="minisblack", extrasamples=["unassalpha"]),
+        "multiplied.tif": tiff(deep[..., [0, 0, 0, 1]], photometric="rgb", extrasamples=["assocalpha"]),
         "float.tif": tiff(values[..., 0].astype(np.float32) / 255),
         "gif": saved(photo, "GIF", save_all=True, append_images=[photo.rotate(90)], comment=b"hello"),
         "bmp": saved(photo, "BMP"),
@@ -241,6 +243,12 @@ def giants():
         "giant: heic": large(11_800, 11_800, "HEIF"),
         "giant: tif of 16 bits in planes": lambda path: tifffile.imwrite(
             path, np.zeros((3, 9_900, 9_900), np.uint16), photometric="rgb", planarconfig="separate"
+        ),
+        "giant: tif of 16 bits in planes, with alpha": lambda path: tifffile.imwrite(
+            path, np.zeros((4, 9_300, 9_300), np.uint16), photometric="rgb", planarconfig="separate", extrasamples=[1]
+        ),
+        "giant: grey tif of 16 bits with alpha": lambda path: tifffile.imwrite(
+            path, np.zeros((12_600, 12_600, 2), np.uint16), photometric="minisblack", extrasamples=[2]
         ),
         "giant: png with alpha": png_of(14_100, 14_100, colours=6, pixels=zeros(14_100 * (4 * 14_100 + 1))),
         "giant: png of 16 bits": png_of(9_900, 9_900, 16, pixels=zeros(9_900 * (6 * 9_900 + 1))),

@@ -24,10 +24,11 @@ from plain_loop import MEAN, loss_and_gradient, network
 
 from neurotransfer import load_image, preset
 from neurotransfer.backend import tf
-from neurotransfer.layers import KERNEL_SHAPES, block
+from neurotransfer.layers import KERNEL_SHAPES
 from neurotransfer.objective import Objective
 from neurotransfer.optimizers import Adam
 from neurotransfer.sizes import needed_layers
+from neurotransfer.tiles import positions
 from neurotransfer.vgg import VGG19
 from neurotransfer.weights import load_weights
 
@@ -43,17 +44,12 @@ def seconds(call) -> float:
 
 def pass_gflop(width: int, height: int, layers: tuple[str, ...]) -> float:
     """Forward and backward (with respect to the picture only) through the convolutions."""
-    return sum(2 * 2 * np.prod(KERNEL_SHAPES[name]) * positions(width, height, name) for name in layers) / 1e9
+    return sum(2 * 2 * np.prod(KERNEL_SHAPES[name]) * positions((height, width), name) for name in layers) / 1e9
 
 
 def gram_gflop(width: int, height: int, layers: Iterable[str]) -> float:
     """The Gram matrices of ``layers``; their derivatives need as much."""
-    return sum(2 * KERNEL_SHAPES[name][-1] ** 2 * positions(width, height, name) for name in layers) / 1e9
-
-
-def positions(width: int, height: int, layer: str) -> int:
-    stride = 2 ** (block(layer) - 1)
-    return -(-width // stride) * -(-height // stride)
+    return sum(2 * KERNEL_SHAPES[name][-1] ** 2 * positions((height, width), name) for name in layers) / 1e9
 
 
 def product_rate(size: int = 3072, dtype: str = "float32") -> float:

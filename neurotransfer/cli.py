@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from neurotransfer.console import log_to_stderr, one_line, prepare_streams
+from neurotransfer.console import log_to_stderr, one_line, prepare_streams, say
 from neurotransfer.errors import InputError, NeurotransferError
 from neurotransfer.options import BYTES, DURATION, PATH, objective_options, option, run_options, to_settings
 from neurotransfer.paper import PAPERS
@@ -201,7 +201,7 @@ def _paint(prepared: "Prepared", begun: float, *, quiet: bool, as_json: bool) ->
     if as_json:
         click.echo(json.dumps({"picture": str(result.picture), **result.report}))
     elif not quiet:
-        click.echo(f"Painted in {time.monotonic() - begun:.0f} s: {one_line(str(result.picture))}")
+        say(f"Painted in {time.monotonic() - begun:.0f} s: {result.picture}")
 
 
 @cli.command(epilog=EPILOG)
@@ -253,28 +253,40 @@ cli.add_command(doctor)
 def main() -> None:
     """Run the command line; every known error becomes one sentence on standard error and an exit code."""
     prepare_streams()
-    # Python leaves SIGTERM to the system, which ignores it for the first process of a container.
-    if signal.getsignal(signal.SIGTERM) != signal.SIG_IGN:
-        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
+        _heed_signals()
         code = cli.main(prog_name="neurotransfer", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         code = error.exit_code
     except click.ClickException as error:
-        click.echo(f"Error: {one_line(error.format_message())}", err=True)
+        say(f"Error: {error.format_message()}", err=True)
         code = error.exit_code
     except NeurotransferError as error:
-        click.echo(f"Error: {one_line(str(error))}", err=True)
+        say(f"Error: {error}", err=True)
         code = error.exit_code
     except MemoryError:  # outside of the steps, where the run sees to it
-        click.echo("Error: The memory ran out; give a smaller --size, or smaller pictures.", err=True)
+        say("Error: The memory ran out; give a smaller --size, or smaller pictures.", err=True)
         code = 1
     except OSError as error:  # files are handled where they are used: this is standard output, or a strange name
         what = f"{error.filename} cannot be used" if error.filename else "the output cannot be written"
-        click.echo(f"Error: {one_line(f'{what}: {error.strerror or error}')}.", err=True)
+        say(f"Error: {what}: {error.strerror or error}.", err=True)
         code = 2 if error.errno == errno.ENAMETOOLONG else 1
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
+        say("Interrupted.", err=True)
         code = 130
+    except SystemExit as stop:  # SIGTERM, outside of the steps
+        say("Interrupted.", err=True)
+        code = stop.code
+    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # while Python ends, as while it begins: see __main__
     sys.exit(code)
+
+
+def _heed_signals() -> None:
+    """Have Ctrl-C and SIGTERM raise KeyboardInterrupt and SystemExit, unless they are to be ignored."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Python leaves SIGTERM to the system, which ignores it for the first process of a container.
+    if signal.getsignal(signal.SIGTERM) != signal.SIG_IGN:
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))

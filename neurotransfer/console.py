@@ -6,10 +6,17 @@ import os
 import sys
 from pathlib import Path
 
+import click
+
 
 def one_line(message: str) -> str:
     r"""Return a message on one line that any terminal can show: names of files may hold line ends, and worse."""
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in message)
+
+
+def say(message: str, *, err: bool = False) -> None:
+    """Print a message as `one_line` on standard output, or on standard error."""
+    click.echo(one_line(message), err=err)
 
 
 class _OneLine(logging.Formatter):

@@ -5,6 +5,7 @@ Colours, 16 bits: uint16 (height, width, 1 or 3), white is 65535. Alpha: mode L,
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,11 +31,23 @@ Pillow takes the high byte of each 16-bit colour sample. Told that the bytes sta
 """
 _GREY_AND_ALPHA = "LA;16B"
 """Pillow's name for the samples of 16-bit grey and alpha, in PNG files."""
+_ASSOCIATED = {"RGBa;16N": "RGBA;16N"}
+"""Pillow's name for 16-bit colours that are multiplied by their alpha -> for colours that are not."""
 _DEEP_GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 
 _NATIVE = {"I;16S": "I;16NS", "I;16BS": "I;16NS", "I;32S": "I;32NS", "I;32BS": "I;32NS", "F;32F": "F;32NF"}
 _NATIVE["F;32BF"] = _NATIVE["F;32F"]
 """Pillow's name for the samples in a TIFF file -> its name for what libtiff makes of them, in the machine's order."""
+
+_UNKNOWN_TIFFS: dict[Any, tuple[str, str]] = {
+    (b"MM", 0, (1,), 1, (16,), ()): ("I;16B", "I;16B"),
+    **{
+        (order, 1, (1,), 1, (16, 16), extra): ("RGBA", "RGBA")  # that is, the four bytes of a pixel
+        for order in (b"II", b"MM")
+        for extra in ((1,), (2,))
+    },
+}
+"""TIFF files of 16 bits that Pillow's table lacks: grey whose white is 0 in big-endian order, grey with alpha."""
 
 _WHITE = 65535.0
 
@@ -54,11 +67,34 @@ class Samples(NamedTuple):
     inverted: bool = False
     """Whether 0 is white, and Pillow leaves it so."""
     planes: bool = False
-    """Whether they are 16-bit RGB with a plane for each channel."""
+    """Whether they are 16-bit RGB, or RGB and a fourth, with a plane for each channel."""
+    associated: bool = False
+    """Whether 16-bit colours are multiplied by their alpha, and Pillow leaves them so."""
+    grey_and_alpha: bool = False
+    """Whether they are 16-bit grey with alpha, which Pillow takes for four channels of 8 bits."""
 
 
-def samples_of(picture: Image.Image) -> Samples:
+@contextmanager
+def unusual_tiffs() -> Iterator[None]:
+    """Let Pillow open TIFF files that it does not know; only `samples_of` and `deep_colours` can tell what they are.
+
+    TIFF is left to libtiff throughout: of plain files with a plane a channel Pillow itself mistakes 16 bits for 8.
+    """
+    table, reader = TiffImagePlugin.OPEN_INFO.copy(), TiffImagePlugin.READ_LIBTIFF
+    TiffImagePlugin.OPEN_INFO.update({**_UNKNOWN_TIFFS, **table})
+    TiffImagePlugin.READ_LIBTIFF = True
+    try:
+        yield
+    finally:
+        TiffImagePlugin.OPEN_INFO.clear()
+        TiffImagePlugin.OPEN_INFO.update(table)
+        TiffImagePlugin.READ_LIBTIFF = reader
+
+
+def samples_of(picture: Image.Image, path: Path | None = None) -> Samples:
     """Return what is known of the samples of a file that Pillow has opened but not loaded; mends how it would load.
+
+    ``path`` is as for `deep_colours`.
 
     Raises:
         ValueError: nobody can say what they mean.
@@ -76,9 +112,20 @@ def samples_of(picture: Image.Image) -> Samples:
     if name in _NATIVE and picture.tile[0].codec_name == "libtiff":
         _rename(picture, _NATIVE[name])
     inverted = picture.mode in _DEEP_GREY and tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION, 0) == 0
-    plain = tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 2 and picture.mode == "RGB" and bits == 16
-    planes = plain and tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2
-    return Samples(name, bits, kind, inverted, planes)
+    planar = bits == 16 and tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2
+    rgb = tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 2
+    associated = tags.get(TiffImagePlugin.EXTRASAMPLES) == (1,) and bits == 16
+    if name in _ASSOCIATED and path is not None and _is_read_deep(picture):
+        name = _ASSOCIATED[name]
+        _rename(picture, name)
+    grey_and_alpha = tags.get(TiffImagePlugin.BITSPERSAMPLE) == (16, 16)
+    if grey_and_alpha and planar:
+        raise ValueError("its grey and its alpha lie in planes of their own; save it anew as PNG")
+    return Samples(name, bits, kind, inverted, planar and rgb, associated, grey_and_alpha)
+
+
+def _is_read_deep(picture: Image.Image) -> bool:
+    return picture.width * picture.height <= _MOST_DEEP
 
 
 def deep_colours(
@@ -93,20 +140,24 @@ def deep_colours(
     if picture.mode in _DEEP_GREY:
         grey = _deep_grey(picture, samples)
         return grey, _without(grey, key), "L"
-    if path is None or picture.width * picture.height > _MOST_DEEP:
+    if samples.grey_and_alpha:
+        return *_deep_grey_and_alpha(picture, sys.byteorder, samples.associated), "L"
+    if path is None or not _is_read_deep(picture):
         return None
     if samples.name == _GREY_AND_ALPHA:
-        return *_deep_grey_and_alpha(path), "L"
+        return *_deep_grey_and_alpha(_read_as(path, "RGBA"), "big"), "L"
     if samples.planes:
-        planes = _deep_planes(picture, path)
-        return None if planes is None else (planes, None, "RGB")
+        planes = _deep_planes(picture, path, samples)
+        return None if planes is None else (*planes, "RGB")
     if samples.name in _LOW_BYTES:
-        colours, alpha = _deep_colour(picture, path, _LOW_BYTES[samples.name])
+        colours, alpha = _deep_colour(picture, path, _LOW_BYTES[samples.name], samples.associated)
         return colours, alpha or _without(colours, key), "RGB"
     return None
 
 
-def _deep_colour(high: Image.Image, path: Path, low_name: str) -> tuple[NDArray[np.uint16], Image.Image | None]:
+def _deep_colour(
+    high: Image.Image, path: Path, low_name: str, associated: bool
+) -> tuple[NDArray[np.uint16], Image.Image | None]:
     """Join what Pillow has loaded of 16-bit colours with the low bytes, read under ``low_name``."""
     alpha = high.getchannel("A") if high.mode == "RGBA" else None
     colours = np.asarray(high)[..., :3].astype(np.uint16)
@@ -115,18 +166,25 @@ def _deep_colour(high: Image.Image, path: Path, low_name: str) -> tuple[NDArray[
     low = _read_as(path, low_name)
     for channel in range(3):
         colours[..., channel] |= np.asarray(low.getchannel(channel))
-    return (colours if alpha is None else _over_white(colours, alpha)), alpha
+    return (colours if alpha is None else _over_white(colours, alpha, associated)), alpha
 
 
-def _deep_grey_and_alpha(path: Path) -> tuple[NDArray[np.uint16], Image.Image]:
-    high, low, alpha, _ = _read_as(path, "RGBA").split()  # that is, the four bytes of a pixel
-    grey = np.asarray(high).astype(np.uint16)
+def _deep_grey_and_alpha(
+    four: Image.Image, order: str, associated: bool = False
+) -> tuple[NDArray[np.uint16], Image.Image]:
+    """Join grey and alpha that Pillow has loaded as four channels, the bytes of a pixel, in ``order``."""
+    high, low, opacity = "RGB" if order == "big" else "GRA"
+    grey = np.asarray(four.getchannel(high)).astype(np.uint16)
     grey <<= 8
-    grey |= np.asarray(low)
-    return _over_white(grey[..., np.newaxis], alpha), alpha
+    grey |= np.asarray(four.getchannel(low))
+    alpha = four.getchannel(opacity)
+    four.close()  # frees its memory
+    return _over_white(grey[..., np.newaxis], alpha, associated), alpha
 
 
-def _deep_planes(picture: Image.Image, path: Path) -> NDArray[np.uint16] | None:
+def _deep_planes(
+    picture: Image.Image, path: Path, samples: Samples
+) -> tuple[NDArray[np.uint16], Image.Image | None] | None:
     """Read 16-bit colours that lie plane by plane: Pillow takes their high bytes, whatever it is told.
 
     None: they are compressed in a way that needs more than Python has.
@@ -138,12 +196,18 @@ def _deep_planes(picture: Image.Image, path: Path) -> NDArray[np.uint16] | None:
             orientation = int(page.tags[274].value) if 274 in page.tags else 1
             orientation = orientation if orientation in range(1, 9) else 1
             size = picture.size if orientation < 5 else picture.size[::-1]  # Pillow has turned it
-            if page.shape != (3, size[1], size[0]) or page.dtype != np.uint16:
+            if page.shape not in ((3, *size[::-1]), (4, *size[::-1])) or page.dtype != np.uint16:
                 return None
             planes: NDArray[np.uint16] = page.asarray()
     except Exception:  # strangers' bytes: what Pillow could read is then used
+        if samples.associated:  # which Pillow takes for plain alpha
+            raise ValueError("its colours are multiplied by its alpha, in packed planes; save it anew as PNG") from None
         return None
-    return _turned(np.moveaxis(planes, 0, -1), orientation)
+    colours = _turned(np.moveaxis(planes, 0, -1), orientation)
+    alpha = picture.getchannel("A") if picture.mode == "RGBA" else None
+    picture.close()  # frees its memory
+    colours = colours[..., :3]
+    return (colours if alpha is None else _over_white(colours, alpha, samples.associated)), alpha
 
 
 def _turned(picture: NDArray[np.uint16], orientation: int) -> NDArray[np.uint16]:
@@ -173,13 +237,16 @@ def _rename(picture: ImageFile.ImageFile, name: str) -> None:
     ]
 
 
-def _over_white(colours: NDArray[np.uint16], alpha: Image.Image) -> NDArray[np.uint16]:
-    """Lay 16-bit colours over white, in place."""
+def _over_white(colours: NDArray[np.uint16], alpha: Image.Image, associated: bool) -> NDArray[np.uint16]:
+    """Lay 16-bit colours, or colours that are multiplied by their alpha, over white, in place."""
     opacity = np.asarray(alpha)
     for top in range(0, len(colours), _STRIP):
         strip = colours[top : top + _STRIP]
         share = opacity[top : top + _STRIP, :, np.newaxis].astype(np.float32) / 255.0
-        strip[:] = np.rint(_WHITE - (_WHITE - strip) * share)
+        if associated:
+            strip[:] = np.minimum(np.rint(strip + _WHITE * (1.0 - share)), _WHITE)
+        else:
+            strip[:] = np.rint(_WHITE - (_WHITE - strip) * share)
     return colours
 
 

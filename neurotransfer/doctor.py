@@ -165,14 +165,19 @@ def _weights() -> Iterator[Finding]:
 def _writing() -> Iterator[Finding]:
     places = {"folder": Path(), "temporary": Path(tempfile.gettempdir()), "cache": installed.folder()}
     for name, place in places.items():
-        nearest = next(path for path in (place.resolve(), *place.resolve().parents) if path.exists())
+        try:
+            place = place.resolve()
+        except FileNotFoundError:  # only the working folder has to be
+            yield Finding(name, "gone", "The working folder was removed: change to another folder.")
+            continue
+        nearest = next(path for path in (place, *place.parents) if path.exists())
         try:
             with tempfile.TemporaryFile(dir=nearest):
                 problem = None
         except OSError as error:
             reason = error.strerror or str(error)
             problem = f"{nearest} cannot be written to ({reason}): {_MENDS[name]}"
-        yield Finding(name, f"{place.resolve()}", problem)
+        yield Finding(name, f"{place}", problem)
 
 
 _MENDS = {

@@ -23,6 +23,7 @@ MOST_BYTES = 1_000_000_000
 TRIES = 3
 """Tries in a row that bring nothing."""
 MOST_TRIES = 100
+LONGEST = 3600.0  # seconds: systems have limits of their own
 FIRST_PAUSE = 0.5  # seconds, doubled after every try that brings nothing
 
 Report = Callable[[int, int], None]
@@ -42,7 +43,7 @@ def fetch(
         addresses: where to look, in this order; http or https.
         sha256: the hash that the file must have; None: it must be the official file.
         folder: exists; a partial download is kept there, and the next call goes on with it.
-        timeout: seconds without a byte after which a connection is given up.
+        timeout: seconds, at most `LONGEST`, without a byte after which a connection is given up.
         report: is told of the progress.
 
     Raises:
@@ -54,6 +55,8 @@ def fetch(
             raise InputError(f"--url must be an address that begins with http:// or https://; found {address!r}.")
     if sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
         raise InputError(f"--sha256 must be 64 hexadecimal digits; found {sha256!r}.")
+    if not timeout <= LONGEST:
+        raise InputError(f"--timeout must be at most {LONGEST:g} s; found {timeout:g} s.")
     reasons = []
     for address in addresses:
         try:

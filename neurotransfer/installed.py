@@ -4,7 +4,8 @@ Knows where they are, where they came from and whether runs use them; not how we
 """
 
 import json
-import shutil
+import re
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,10 +15,11 @@ from neurotransfer.errors import InputError, NeurotransferError
 from neurotransfer.files import sha256_of
 from neurotransfer.kernels import Kernels
 from neurotransfer.npzfile import write_npz
-from neurotransfer.saving import atomic_file
+from neurotransfer.saving import LEFT_OVER, atomic_file
 
 ARCHIVE = "vgg19-full.npz"
 RECORD = "vgg19-full.json"
+_OURS = re.compile(rf"{ARCHIVE}|{RECORD}|[0-9a-f]{{16}}\.(part|download)|{LEFT_OVER.pattern}")
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,8 @@ def prepared_folder() -> Path:
     path = folder()
     try:
         path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NeurotransferError(f"{path} is no folder, or a link to nowhere; remove it.") from None
     except OSError as error:
         raise NeurotransferError(f"The folder {path} cannot be made: {error.strerror or error}.") from None
     return path
@@ -152,11 +156,16 @@ def remove() -> int:
     path = folder()
     if not path.is_dir():
         return 0
-    size = sum(file.stat().st_size for file in path.iterdir())
+    size = 0
     try:
-        shutil.rmtree(path)
+        for file in path.iterdir():
+            if _OURS.fullmatch(file.name):
+                size += file.lstat().st_size
+                file.unlink()
     except OSError as error:
-        raise NeurotransferError(f"{path} cannot be removed: {error.strerror or error}.") from None
+        raise NeurotransferError(f"{path} cannot be emptied: {error.strerror or error}.") from None
+    with suppress(OSError):  # it is a link, or holds something else
+        path.rmdir()
     return size
 
 

@@ -4,6 +4,7 @@ import errno
 import logging
 import os
 import re
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -63,7 +64,7 @@ class FolderLock:
 
     def _opened(self) -> int:
         try:
-            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):  # a link, a folder, a socket
                 raise InputError(self._strange()) from None
@@ -71,6 +72,10 @@ class FolderLock:
                 f"The folder {self._path.parent} cannot be written to ({error.strerror}); make it writable, or work in "
                 "a copy of it."
             ) from None
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise InputError(self._strange())
+        return handle
 
     def _strange(self) -> str:
         return f"{self._path} is no lock of this program and stays as it is; move it, or choose another folder."

@@ -19,7 +19,7 @@ from neurotransfer.losses import (
     whitening,
 )
 from neurotransfer.settings import Settings
-from neurotransfer.tiles import Owned, Tile, plan_tiles, stride
+from neurotransfer.tiles import Owned, Tile, plan_tiles, positions, stride
 from neurotransfer.vgg import VGG19, Tensor
 
 _STYLE_WINDOW = 500_000
@@ -159,7 +159,7 @@ class Objective:
 
     def _content_features(self, photo: Array, tile: Tile) -> list[Tensor | NDArray[Any]]:
         features = self._network(_batch(photo[tile.window]), self._content_layers)
-        targets = [_inside(features[name], _positions(tile.owned, name)) for name in self._content_layers]
+        targets = [_inside(features[name], _owned_positions(tile.owned, name)) for name in self._content_layers]
         if len(self._tiles) == 1:
             return targets
         # As arrays: among the network's passing results they would leave holes that nothing large fits into.
@@ -173,7 +173,7 @@ class Objective:
         for tile in self._plan(painting, most_pixels):
             # A layer's Gram matrix is taken when the network comes by: all features at once would fill the memory.
             def tap(name: str, features: Tensor, owned: Owned = tile.owned) -> Tensor:
-                part = _positions(owned, name)
+                part = _owned_positions(owned, name)
                 if name in self._style_layers:
                     share = _gram_share(features, size, name, part)[1]
                     grams[name] = grams[name] + share if name in grams else share
@@ -199,12 +199,12 @@ class Objective:
         grams: dict[str, Tensor] = {}
 
         def tap(name: str, features: Tensor) -> Tensor:
-            part = None if owned is None else _positions(owned, name)
+            part = None if owned is None else _owned_positions(owned, name)
             if name in self._style_layers:
                 features, grams[name] = _gram_share(features, self._size, name, part)
             if name in self._content_layers:
                 target = targets[self._content_layers.index(name)]
-                entries = _count(self._size, name) * target.shape[-1]
+                entries = float(positions(self._size, name) * target.shape[-1])
                 squares[name] = squared_distance(_inside(features, part), target) / entries
             return features
 
@@ -280,13 +280,7 @@ def _batch(picture: Array) -> Tensor:
     return tf.constant(picture[np.newaxis])
 
 
-def _count(size: tuple[int, ...], layer: str) -> float:
-    """Return the number of positions of a layer's features for a picture of ``size`` (height, width)."""
-    step = stride(layer)
-    return float(-(-size[0] // step) * -(-size[1] // step))
-
-
-def _positions(owned: Owned | Tensor, layer: str) -> Tensor:
+def _owned_positions(owned: Owned | Tensor, layer: str) -> Tensor:
     """Return the part of a layer's features over ``owned`` pixels; the last position may stand for fewer of them."""
     step = stride(layer)
     return -(-tf.convert_to_tensor(owned, tf.int32) // step)
@@ -299,9 +293,9 @@ def _inside(features: Tensor, part: Tensor | None) -> Tensor:
 def _strength(features: Tensor | NDArray[Any], size: tuple[int, ...], layer: str) -> float:
     """Return the share of ``features`` in the mean square of a layer's features for a picture of ``size``."""
     squares = squared_distance(tf.convert_to_tensor(features), tf.zeros([], features.dtype))
-    return float(squares) / (int(features.shape[-1]) * _count(size, layer))
+    return float(squares) / (int(features.shape[-1]) * positions(size, layer))
 
 
 def _gram_share(features: Tensor, size: tuple[int, ...], layer: str, part: Tensor | None) -> tuple[Tensor, Tensor]:
     features, moment = second_moment(features, part)
-    return features, moment / (_count(size, layer) * features.shape[-1])
+    return features, moment / float(positions(size, layer) * features.shape[-1])

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageChops, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageChops, UnidentifiedImageError
 
-from neurotransfer.deep import Samples, deep_colours, samples_of
+from neurotransfer.deep import Samples, deep_colours, samples_of, unusual_tiffs
 from neurotransfer.errors import InputError
 from neurotransfer.exif import carried
 from neurotransfer.files import MOST_BYTES, PatientFile, check_file, load
@@ -80,7 +80,7 @@ def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
     begin = b""
     try:
         check_file(path, max(MOST_BYTES, 8 * (max_pixels or 0)))
-        with _quiet_pillow(), PatientFile(path) as file:
+        with _quiet_pillow(), unusual_tiffs(), PatientFile(path) as file:
             begin = file.peek(_BEGIN)[:_BEGIN]
             with Image.open(file, formats=_known_formats(path, begin)) as opened:
                 most = _MOST_OF.get(opened.format or "", MOST_PIXELS) if max_pixels is None else max_pixels
@@ -92,7 +92,7 @@ def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
     except UnidentifiedImageError:
         if begin[:4] in (b"II*\0", b"MM\0*"):
             raise InputError(
-                f"{path} is a TIFF picture, but a damaged or unusual one; save it anew, with 8 or 16 bits a channel."
+                f"{path} is a TIFF picture, but a damaged or unusual one; save it anew, as RGB or PNG."
             ) from None
         raise InputError(
             f"{path} is not a picture of a known format; expected JPEG, PNG, WebP, TIFF, HEIC or AVIF."
@@ -108,7 +108,7 @@ def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
 
 def decode(opened: Image.Image, path: Path | None = None) -> Picture:
     """Return a Pillow picture, or the file that Pillow has opened, as a `Picture`; ``path`` is for 16-bit colour."""
-    samples = samples_of(opened)  # loading forgets it
+    samples = samples_of(opened, path)  # loading forgets it
     load(opened)
     profile, exif = opened.info.get("icc_profile"), _exif(opened)
     orientation, kept = _orientation(exif), carried(exif, keep_gps=True)
@@ -168,12 +168,8 @@ def _known_formats(path: Path, begin: bytes) -> list[str]:
 
 @contextmanager
 def _quiet_pillow() -> Iterator[None]:
-    """Silence warnings and logs about damaged files, and its own limit of pixels: ours is told in our words.
-
-    TIFF is left to libtiff throughout: of plain files with a plane a channel Pillow itself mistakes 16 bits for 8.
-    """
+    """Silence warnings and logs about damaged files, and its own limit of pixels: ours is told in our words."""
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-    reader, TiffImagePlugin.READ_LIBTIFF = TiffImagePlugin.READ_LIBTIFF, True
     logs = [logging.getLogger(name) for name in ("PIL", "tifffile")]
     levels = [log.level for log in logs]
     for log in logs:
@@ -185,7 +181,7 @@ def _quiet_pillow() -> Iterator[None]:
     finally:
         for log, level in zip(logs, levels, strict=True):
             log.setLevel(level)
-        Image.MAX_IMAGE_PIXELS, TiffImagePlugin.READ_LIBTIFF = limit, reader
+        Image.MAX_IMAGE_PIXELS = limit
 
 
 def _way_to_srgb(profile: bytes | None, mode: str, path: Path | None) -> ToSrgb | None:

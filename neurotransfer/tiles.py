@@ -28,6 +28,12 @@ def stride(layer: str) -> int:
     return int(2 ** (block(layer) - 1))
 
 
+def positions(size: tuple[int, ...], layer: str) -> int:
+    """Return the number of positions of a layer's features for a picture of ``size`` (height, width)."""
+    step = stride(layer)
+    return -(-size[0] // step) * -(-size[1] // step)
+
+
 def reach(layers: tuple[str, ...]) -> tuple[int, int]:
     """Return (halo, stride) for ``layers``: how far from a position its features see, rounded up to whole strides.
 

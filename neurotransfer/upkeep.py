@@ -9,8 +9,9 @@ from pathlib import Path
 
 import click
 
+from neurotransfer.console import say
 from neurotransfer.errors import InputError, NeurotransferError
-from neurotransfer.options import PATH, option
+from neurotransfer.options import DURATION, PATH, option
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -32,15 +33,15 @@ def info(choice: str | None, as_json: bool) -> None:
         click.echo(json.dumps({**source.as_json(), "path": str(source.path)}))
         return
     for name, value in (("file", source.path), ("layout", source.layout), ("sha256", source.sha256)):
-        click.echo(f"{name:7} {value}")
+        say(f"{name:7} {value}")
 
 
 @weights.command()
 @option("--url", "addresses", multiple=True, metavar="ADDRESS", show_default="where MatConvNet published it",
         help="A mirror of the file; repeatable, tried in this order.")  # fmt: skip
 @option("--sha256", metavar="HEX", show_default="the official file's MD5", help="Hash of another file of VGG-19.")
-@option("--timeout", type=click.FloatRange(min=0.1, max=3600), default=30.0, show_default=True,
-        help="Seconds without a byte after which a connection is given up.")  # fmt: skip
+@option("--timeout", type=DURATION, default=30.0, show_default="30s",
+        help="Time without a byte after which a connection is given up.")  # fmt: skip
 @option("-q", "--quiet", is_flag=True, help="Print errors only.")
 def fetch(addresses: tuple[str, ...], sha256: str | None, timeout: float, quiet: bool) -> None:
     """Download the official full-precision weights (580 MB) and keep what is needed of them (80 MB)."""
@@ -72,7 +73,7 @@ def import_(file: Path, quiet: bool) -> None:
 
 def _tell_installed(record: object, *, quiet: bool) -> None:
     if not quiet:
-        click.echo(f"Installed: {record.path}, from {record.source}")  # type: ignore[attr-defined]
+        say(f"Installed: {record.path}, from {record.source}")  # type: ignore[attr-defined]
         click.echo("Runs use them with --weights full, or always after: neurotransfer weights use full")
 
 
@@ -92,7 +93,7 @@ def verify() -> None:
     from neurotransfer.weights import verify as check
 
     for name, digest, source in check():
-        click.echo(f"{name:7} sound  {digest}  {source}")
+        say(f"{name:7} sound  {digest}  {source}")
 
 
 @weights.command()
@@ -130,7 +131,7 @@ def quantise(choice: str | None, output: Path, overwrite: bool, as_json: bool) -
     click.echo(f"{'layer':8} {'error':>8}   of the kernel's root mean square")
     for name, error in errors.items():
         click.echo(f"{name:8} {error:8.4%}")
-    click.echo(f"Written: {output}")
+    say(f"Written: {output}")
 
 
 @click.command()
@@ -145,9 +146,9 @@ def doctor(as_json: bool) -> None:
         problems += finding.problem is not None
         report[finding.name] = {"found": finding.found, "problem": finding.problem}
         if not as_json:
-            click.echo(f"{'PROBLEM' if finding.problem else 'ok':7}  {finding.name:13}  {finding.found}")
+            say(f"{'PROBLEM' if finding.problem else 'ok':7}  {finding.name:13}  {finding.found}")
             if finding.problem:
-                click.echo(f"{'':9}{finding.problem}")
+                say(f"{'':9}{finding.problem}")
     if as_json:
         click.echo(json.dumps({"problems": problems, "findings": report}))
     if problems:

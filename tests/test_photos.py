@@ -112,6 +112,12 @@ def deep_png(path, array, mode):
         "planes tif",
         "zlib planes tif",
         "rgba tif",
+        "premultiplied tif",
+        "rgba planes tif",
+        "premultiplied planes tif",
+        "la tif",
+        "big-endian la tif",
+        "premultiplied la tif",
     ],
 )
 def test_sixteen_bits_stay_sixteen(tmp_path, kind):
@@ -138,11 +144,19 @@ def test_sixteen_bits_stay_sixteen(tmp_path, kind):
     elif kind == "zlib planes tif":
         planes = np.moveaxis(rgb, -1, 0)
         tifffile.imwrite(path, planes, photometric="rgb", planarconfig="separate", compression="zlib", predictor=True)
-    elif kind == "rgba tif":
-        tifffile.imwrite(path, np.dstack([rgb, opaque]), photometric="rgb", extrasamples=["unassalpha"])
+    elif "la" in kind.split():
+        order, alpha = ">" if "big" in kind else "<", "assocalpha" if "premul" in kind else "unassalpha"
+        grey = np.dstack([rgb[..., :1], opaque])
+        tifffile.imwrite(path, grey, photometric="minisblack", extrasamples=[alpha], byteorder=order)
+    elif kind in ("rgba tif", "premultiplied tif", "rgba planes tif", "premultiplied planes tif"):
+        alpha = "assocalpha" if "premul" in kind else "unassalpha"
+        rgba, config = np.dstack([rgb, opaque]), "contig"
+        if "planes" in kind:
+            rgba, config = np.moveaxis(rgba, -1, 0), "separate"
+        tifffile.imwrite(path, rgba, photometric="rgb", extrasamples=[alpha], planarconfig=config)
     else:
         tifffile.imwrite(path, rgb, photometric="rgb")
-    if kind.split()[0] in ("grey", "la"):
+    if {"grey", "la"} & set(kind.split()):
         expected = rgb[..., :1]
     assert np.abs(load_image(path) - expected / 257.0).max() < 0.002
     assert len(np.unique(load_image(path))) > 400
@@ -160,6 +174,48 @@ def test_sixteen_bits_in_planes_that_python_cannot_unpack_are_read_with_eight(tm
 
     monkeypatch.setattr(tifffile.TiffPage, "asarray", asarray)
     assert 0.1 < np.abs(load_image(tmp_path / "a.tif") - expected).max() < 1.0
+
+
+@pytest.mark.parametrize("layout", ["contig", "separate"])
+@pytest.mark.parametrize("alpha", ["unassalpha", "assocalpha"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_sixteen_bits_with_alpha_are_laid_over_white(tmp_path, channels, alpha, layout):
+    """As the same colours and the same alpha of 8 bits are; colours that are multiplied by it say so."""
+    colours = np.stack([RAMP, RAMP[::-1], RAMP + 5], axis=-1).reshape(20, 30, 3)[..., :channels]
+    opacity = (np.arange(600) * 109).astype(np.uint16).reshape(20, 30, 1) // 257 * 257
+    share = opacity / 65535.0
+    stored = np.rint(colours * share).astype(np.uint16) if alpha == "assocalpha" else colours
+    samples = np.dstack([stored, opacity])
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        np.moveaxis(samples, -1, 0) if layout == "separate" else samples,
+        photometric="rgb" if channels == 3 else "minisblack",
+        extrasamples=[alpha],
+        planarconfig=layout,
+    )
+    if (channels, layout) == (1, "separate"):
+        with pytest.raises(InputError, match="its grey and its alpha lie in planes of their own; save it anew as PNG"):
+            load_image(tmp_path / "a.tif")
+        return
+    picture = open_picture(tmp_path / "a.tif")
+    assert np.array_equal(np.asarray(picture.alpha), opacity[..., 0] // 257)
+    assert np.abs(load_image(tmp_path / "a.tif") - (colours * share / 257 + 255 * (1 - share))).max() < 0.006
+    assert np.abs(load_image(tmp_path / "a.tif") - colours / 257).max() > 100
+
+
+def test_packed_planes_that_are_multiplied_by_their_alpha_are_refused(tmp_path, monkeypatch):
+    planes = np.stack([RAMP, RAMP, RAMP, RAMP]).reshape(4, 20, 30)
+    tifffile.imwrite(
+        tmp_path / "a.tif", planes, photometric="rgb", planarconfig="separate", extrasamples=["assocalpha"]
+    )
+    load_image(tmp_path / "a.tif")
+
+    def asarray(_):
+        raise KeyError("<COMPRESSION.LZW: 5> requires the 'imagecodecs' package")
+
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", asarray)
+    with pytest.raises(InputError, match=r"multiplied by its alpha, in packed planes; save it anew as PNG\."):
+        load_image(tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize("orientation", range(9))
@@ -203,14 +259,15 @@ def test_which_grey_is_white(tmp_path, order, values, kind, expected):
 
 def test_a_tiff_that_is_not_known_is_named(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((3, 4)), photometric="minisblack")  # of 64 bits
-    with pytest.raises(InputError, match=r"a\.tif is a TIFF picture, .* save it anew, with 8 or 16 bits a channel\."):
+    with pytest.raises(InputError, match=r"a\.tif is a TIFF picture, .* save it anew, as RGB or PNG\."):
         load_image(tmp_path / "a.tif")
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize(("kind", "white"), [("u1", 255), ("u2", 65535), ("f4", 1)])
-def test_grey_of_which_nothing_is_white(tmp_path, kind, white):
+def test_grey_of_which_nothing_is_white(tmp_path, order, kind, white):
     row = np.array([[0, white / 5, white]]).astype(kind)
-    tifffile.imwrite(tmp_path / "a.tif", row, photometric="miniswhite")
+    tifffile.imwrite(tmp_path / "a.tif", row, photometric="miniswhite", byteorder=order)
     assert first_row(tmp_path / "a.tif") == pytest.approx([255, 204, 0], abs=0.01)
 
 

@@ -268,12 +268,13 @@ def test_a_wrong_folder_stays_as_it_is(command, photo, painting, tmp_path):
     """Without a state nothing is touched; with one, a lock file that is not ours stays, and what a link leads to."""
     precious = tmp_path / "precious.txt"
     precious.write_text("12345 reasons")
-    own, linked = tmp_path / "own", tmp_path / "linked"
-    for folder in (own, linked):
+    own, linked, piped = tmp_path / "own", tmp_path / "linked", tmp_path / "piped"
+    for folder in (own, linked, piped):
         folder.mkdir()
     (own / "run.lock").write_text("mine")
     (linked / "run.lock").symlink_to(precious)
-    for folder in ("own", "linked"):
+    os.mkfifo(piped / "run.lock")
+    for folder in ("own", "linked", "piped"):
         done = command("resume", folder)
         assert (done.returncode, done.stderr.startswith(f"Error: {folder} holds no state.npz: ")) == (2, True)
         (tmp_path / folder / "state.npz").touch()
@@ -289,6 +290,7 @@ def test_a_wrong_folder_stays_as_it_is(command, photo, painting, tmp_path):
             assert (done.returncode, done.stderr) == (2, f"Error: {sentence} folder.\n")
     assert (own / "run.lock").read_text() == "mine"
     assert (linked / "run.lock").is_symlink()
+    assert (piped / "run.lock").is_fifo()
     assert precious.read_text() == "12345 reasons"
 
 

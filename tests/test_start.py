@@ -1,6 +1,7 @@
 """The program starts at once, imports downhill only, and keeps TensorFlow's chatter to itself."""
 
 import ast
+import signal
 import subprocess
 import sys
 import time
@@ -52,6 +53,37 @@ def test_the_package_imports_no_tensorflow_until_asked():
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=clean_environment()
     )
     assert done.stdout == done.stderr == ""
+
+
+INTERRUPTED = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == {name!r}:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), {number})
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Interrupting())
+sys.argv = ["neurotransfer", "evaluate", "-c", "a.png", "-s", "b.png", "c.png"]
+from {home} import main
+main()
+"""
+
+
+def interrupted(name, home="neurotransfer.__main__", number=signal.SIGINT):
+    """Return the exit code and the standard error of a start that a signal meets as it imports ``name``."""
+    code = INTERRUPTED.format(name=name, home=home, number=int(number))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=clean_environment())
+    return done.returncode, done.stderr
+
+
+def test_an_early_interruption_is_quiet():
+    assert interrupted("click") == (-signal.SIGINT, "")
+    assert "Traceback" in interrupted("click", "neurotransfer.cli")[1], "without the entry point's care"
+    assert interrupted("neurotransfer.evaluate") == (130, "\nInterrupted.\n"), "after the terminal's ^C"
+    assert interrupted("neurotransfer.evaluate", number=signal.SIGTERM) == (143, "Interrupted.\n")
 
 
 def test_python_dash_m():

@@ -89,6 +89,53 @@ def test_a_damaged_record(command, npz, cache):
     assert command("weights", "info").returncode == 0
 
 
+def test_a_record_of_endless_brackets(command, cache):
+    cache.mkdir(parents=True)
+    (cache / "vgg19-full.json").write_text("[" * 100_000)
+    done = command("weights", "info")
+    assert done.returncode == 2
+    assert "vgg19-full.json is damaged; run 'neurotransfer weights remove'" in done.stderr
+
+
+def test_a_cache_folder_that_is_a_link(command, npz, cache, tmp_path):
+    cache.parent.mkdir(parents=True)
+    (tmp_path / "roomy").mkdir()
+    (tmp_path / "roomy" / "letter.txt").write_text("mine")
+    cache.symlink_to(tmp_path / "roomy")
+    assert command("weights", "import", npz).returncode == 0
+    assert (tmp_path / "roomy" / "vgg19-full.npz").exists()
+    assert command("weights", "remove").stdout == "Removed: 80 MB.\n"
+    assert [path.name for path in (tmp_path / "roomy").iterdir()] == ["letter.txt"]
+    (tmp_path / "roomy").rename(tmp_path / "away")
+    done = command("weights", "import", npz)
+    assert done.returncode == 1
+    assert done.stderr == f"Error: {cache} is no folder, or a link to nowhere; remove it.\n"
+
+
+def test_names_of_two_lines_stay_on_one(command, npz, tmp_path):
+    strange = npz.rename(tmp_path / "two\nlines.npz")
+    lines = command("weights", "info", "--weights", strange).stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["file", "layout", "sha256"]
+    assert lines[0].endswith(r"two\nlines.npz")
+
+
+@pytest.mark.parametrize("given", ["nan", "inf", "0", "2h"])
+def test_time_outs_that_are_none(command, given):
+    done = command("weights", "fetch", "--url", "http://127.0.0.1:9/a.mat", "--timeout", given)
+    assert done.returncode == 2
+    assert "--timeout" in done.stderr
+    assert "expected a time above 0" in done.stderr or "must be at most 3600 s; found 7200 s" in done.stderr
+
+
+def test_the_doctor_in_a_folder_that_is_gone(monkeypatch, tmp_path):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    assert {finding.name: finding.problem for finding in doctor._writing()}["folder"] is None
+    (tmp_path / "gone").rmdir()
+    problem = {finding.name: finding.problem for finding in doctor._writing()}["folder"]
+    assert problem == "The working folder was removed: change to another folder."
+
+
 def test_a_record_without_its_archive(command, npz, cache):
     command("weights", "import", npz)
     (cache / "vgg19-full.npz").unlink()
