@@ -79,7 +79,10 @@ def stylize(
         weights = load_weights(weights, needed_layers(settings))
     precision = choose_precision(settings.precision)
     memory = plan_memory(sizes[-1], settings, precision, max_memory or allowance(), (photo.size, painting.size))
-    network = VGG19(weights, settings.pooling, precision, settings.padding)
+    # In float32, tiles make the whole frame's gradient to 1e-5: a unit that is 0 but for rounding must not be on in one
+    # and off in the other.
+    winograd = precision != "float32" or memory.most_pixels is None
+    network = VGG19(weights, settings.pooling, precision, settings.padding, winograd=winograd)
     del weights  # the network has its own copy
     layers = needed_layers(settings)
     pace = Pace(settings, [work(size, layers, memory.most_pixels) for size in sizes], deadline)

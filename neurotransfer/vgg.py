@@ -1,15 +1,20 @@
 """The forward pass of VGG-19, cut after the last layer in use. Knows no losses and no files."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neurotransfer.backend import tf
 from neurotransfer.layers import block
 from neurotransfer.weights import Weights
+from neurotransfer.winograd import RowWinograd
 
 Tensor = Any  # TensorFlow ships no types
+
+_MANY_CHANNELS = {"float32": 128, "bfloat16": 256}
 
 
 class VGG19:
@@ -23,11 +28,16 @@ class VGG19:
     one before it (``reflect``), so that the frame of a picture is no edge to be seen; ``first-block`` repeats it in the
     first block, where the pixels are, and pads with zeros after that. Pooling windows that hang over the edge average,
     or take the maximum of, real positions only. (Simonyan and Zisserman 2015; average pooling after Gatys et al. 2016.)
+
+    ``winograd`` lets large convolutions do with half of the multiplications (`neurotransfer.winograd`). How a result is
+    rounded then depends on where in its row it lies.
     """
 
-    def __init__(self, weights: Weights, pooling: str, dtype: str = "float32", padding: str = "zeros") -> None:
-        self._kernels = {
-            name: (tf.constant(kernel, dtype), tf.constant(bias, dtype))
+    def __init__(
+        self, weights: Weights, pooling: str, dtype: str = "float32", padding: str = "zeros", *, winograd: bool = True
+    ) -> None:
+        self._convolutions = {
+            name: (RowWinograd if winograd and _pays(kernel.shape, dtype) else _Plain)(kernel, bias, dtype)
             for name, (kernel, bias) in weights.layers.items()
         }
         self._dtype = dtype
@@ -44,18 +54,36 @@ class VGG19:
         """
         features: dict[str, Tensor] = {}
         current, current_block = tf.cast(image - self._mean, self._dtype), 1
-        for name, (kernel, bias) in self._kernels.items():
+        for name, convolution in self._convolutions.items():
             if block(name) != current_block:
                 current, current_block = self._pool(current, 2, 2, "SAME"), block(name)
             zeros = self._padding == "zeros" or (self._padding == "first-block" and current_block > 1)
             padded = current if zeros else framed(current, 1 if self._padding == "reflect" else 0)
             # One expression: outside of a graph, each of these large results is given back as soon as it was used.
-            current = tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(padded, kernel, 1, "SAME" if zeros else "VALID"), bias))
+            current = tf.nn.relu(convolution(padded, 1 if zeros else 0))
             if name in layers:
                 current = features[name] = tap(name, current) if tap else current
             if len(features) == len(layers):
                 break
         return features
+
+
+class _Plain:
+    """A convolution with constant weights, in the way of `RowWinograd`."""
+
+    def __init__(self, kernel: NDArray[np.float32], bias: NDArray[np.float32], dtype: str) -> None:
+        self._kernel, self._bias = tf.constant(kernel, dtype), tf.constant(bias, dtype)
+
+    def __call__(self, features: Tensor, margin: int) -> Tensor:
+        return tf.nn.bias_add(tf.nn.conv2d(features, self._kernel, 1, "SAME" if margin else "VALID"), self._bias)
+
+
+def _pays(shape: tuple[int, ...], dtype: str) -> bool:
+    """Whether Winograd's way is the faster one: with few channels there is more to move than to multiply.
+
+    A graphics card has ways of its own; float64 is for those who want to know exactly.
+    """
+    return shape[2] >= _MANY_CHANNELS.get(dtype, math.inf) and not tf.config.list_physical_devices("GPU")
 
 
 def framed(features: Tensor, source: int) -> Tensor:

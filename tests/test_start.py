@@ -132,7 +132,7 @@ FLOORS = (
         "precision",
         "pace",
     ),
-    ("backend", "vgg", "losses", "objective", "optimizers", "pyramid"),
+    ("backend", "winograd", "vgg", "losses", "objective", "optimizers", "pyramid"),
     ("outputs", "state", "record", "job", "runner", "evaluate", "resume", "doctor"),
     ("options", "progress", "console", "upkeep", "cli", "__main__", "__init__"),
 )

@@ -28,8 +28,8 @@ def picture(width, height, seed):
     return noisy.clip(0, 255).astype(np.float32)
 
 
-def evaluate(weights, settings, size, most_pixels=None):
-    network = VGG19(weights, settings.pooling, "float32", settings.padding)
+def evaluate(weights, settings, size, most_pixels=None, winograd=False):
+    network = VGG19(weights, settings.pooling, "float32", settings.padding, winograd=winograd)
     inputs = [picture(*size, 1), picture(150, 130, 2)]
     return Objective(network, settings, *inputs, most_pixels)(picture(*size, 3))
 
@@ -58,6 +58,15 @@ def test_tiles_equal_the_whole_frame(weights, settings, size, most_pixels):
     losses, gradient = differences(tiled, whole)
     assert losses < 1e-5
     assert gradient < 1e-5
+
+
+def test_with_winograds_way_tiles_round_in_another_place(weights):
+    """As they do in bfloat16: the losses are the same, single units are on in one and off in the other."""
+    settings, size = Settings(), (260, 131)
+    whole, tiled = evaluate(weights, settings, size, None, True), evaluate(weights, settings, size, 14_000, True)
+    losses, gradient = differences(tiled, whole)
+    assert losses < 1e-5
+    assert 1e-6 < gradient < 1e-3
 
 
 @pytest.mark.parametrize(("halo", "exact"), [(80, True), (64, False)])
