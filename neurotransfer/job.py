@@ -69,7 +69,7 @@ class Earlier:
     record: dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Prepared:
     """A job whose inputs are open and checked and whose place on disk is claimed."""
 
@@ -86,6 +86,12 @@ class Prepared:
     """Settings, inputs and weights as plain values without folders."""
     earlier: Earlier | None = field(default=None, repr=False)
     """The part of the run that is done."""
+
+    def hand_over_weights(self) -> Weights:
+        """Return the weights and keep none: the network has its own copy, and they take up to 50 MB."""
+        weights = self.weights
+        del self.weights
+        return weights
 
     @property
     def updates(self) -> int:

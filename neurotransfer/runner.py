@@ -112,7 +112,7 @@ def _paint(
             prepared.photo,
             prepared.painting,
             job.settings,
-            weights=prepared.weights,
+            weights=prepared.hand_over_weights(),
             deadline=deadline,
             max_memory=prepared.max_memory,
             checkpoint=prepared.earlier.checkpoint if prepared.earlier else None,

@@ -1,6 +1,5 @@
 """The forward pass of VGG-19, cut after the last layer in use. Knows no losses and no files."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +13,9 @@ from neurotransfer.winograd import RowWinograd
 
 Tensor = Any  # TensorFlow ships no types
 
-_MANY_CHANNELS = {"float32": 128, "bfloat16": 256}
+_WORTH_IT = {"float32": range(128, 257), "bfloat16": range(256, 513)}
+"""Channels into a convolution for which Winograd's way pays: with fewer there is more to move than to multiply. With
+more, the factors of float32 would take 0.1 GB, to save 3 % of an evaluation at 400x300."""
 
 
 class VGG19:
@@ -79,11 +80,8 @@ class _Plain:
 
 
 def _pays(shape: tuple[int, ...], dtype: str) -> bool:
-    """Whether Winograd's way is the faster one: with few channels there is more to move than to multiply.
-
-    A graphics card has ways of its own; float64 is for those who want to know exactly.
-    """
-    return shape[2] >= _MANY_CHANNELS.get(dtype, math.inf) and not tf.config.list_physical_devices("GPU")
+    """Whether to go Winograd's way. A graphics card has ways of its own; float64 is for those who want to be exact."""
+    return shape[2] in _WORTH_IT.get(dtype, ()) and not tf.config.list_physical_devices("GPU")
 
 
 def framed(features: Tensor, source: int) -> Tensor:
