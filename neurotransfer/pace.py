@@ -20,9 +20,9 @@ _TIMED = 2  # updates, before an estimate
 WORTH_SAYING = 60.0
 """Seconds from which on a run's time is told unasked."""
 
-# Measured (docs/performance.md): what a forecast multiplies the floor by, seconds to start, updates' worth of targets.
-_OVER_THE_FLOOR = 0.97  # below 1: TensorFlow's products are a quarter faster than the ones that are measured
-_BFLOAT16_SPEED = 1.85
+# Measured (docs/performance.md): what a forecast multiplies the floor in float32 by, seconds to start, updates' worth of targets.
+# Below 1: TensorFlow's products are a quarter faster than the ones that are measured, and Winograd's way saves some.
+_OVER_THE_FLOOR = {"bfloat16": 0.48, "float32": 0.82}
 _START = 3.0
 _TARGETS = 2.0
 
@@ -144,8 +144,7 @@ def forecast(settings: Settings, sizes: list[tuple[int, int]], precision: str, m
         (count + _TARGETS) * work(size, layers, most_pixels) for count, size in zip(counts, sizes, strict=True)
     )
     a_pixel = sum(4.0 * math.prod(KERNEL_SHAPES[name]) / stride(name) ** 2 for name in layers)
-    rate = _product_rate() * (_BFLOAT16_SPEED if precision == "bfloat16" else 1.0)
-    return _START + _OVER_THE_FLOOR * pixels * a_pixel / rate
+    return _START + _OVER_THE_FLOOR[precision] * pixels * a_pixel / _product_rate()
 
 
 def _product_rate(size: int = 256) -> float:

@@ -89,8 +89,9 @@ def test_a_forecast_is_arithmetic_over_the_rate(monkeypatch):
     def painting(precision="float32", sizes=((400, 300),), most_pixels=None, **changes):
         return pace.forecast(Settings(steps=60, **changes), list(sizes), precision, most_pixels) - pace._START
 
-    assert painting() == pytest.approx(62 * 0.134 * pace._OVER_THE_FLOOR, rel=0.01)
-    assert painting("bfloat16") == pytest.approx(painting() / pace._BFLOAT16_SPEED)
+    assert painting() == pytest.approx(62 * 0.134 * pace._OVER_THE_FLOOR["float32"], rel=0.01)
+    assert painting("bfloat16") == pytest.approx(62 * 0.134 * pace._OVER_THE_FLOOR["bfloat16"], rel=0.01)
+    assert painting("bfloat16") < 0.7 * painting()
     assert painting(style_layers=(("conv5_1", 1.0),)) > 1.2 * painting()
     assert painting(sizes=((200, 150), (400, 300))) < 0.7 * painting()
     assert painting(sizes=((1600, 1200),), most_pixels=250_000) > 1.8 * painting(sizes=((1600, 1200),))
