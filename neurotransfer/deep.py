@@ -173,13 +173,14 @@ def _deep_grey_and_alpha(
     four: Image.Image, order: str, associated: bool = False
 ) -> tuple[NDArray[np.uint16], Image.Image]:
     """Join grey and alpha that Pillow has loaded as four channels, the bytes of a pixel, in ``order``."""
-    high, low, opacity = "RGB" if order == "big" else "GRA"
-    grey = np.asarray(four.getchannel(high)).astype(np.uint16)
-    grey <<= 8
-    grey |= np.asarray(four.getchannel(low))
+    high, low, opacity = (0, 1, 2) if order == "big" else (1, 0, 3)
+    grey = np.empty((four.height, four.width, 1), dtype=np.uint16)
+    for top in range(0, four.height, _STRIP):
+        strip = np.asarray(four.crop((0, top, four.width, min(top + _STRIP, four.height)))).astype(np.uint16)
+        grey[top : top + _STRIP, :, 0] = strip[..., high] << 8 | strip[..., low]
     alpha = four.getchannel(opacity)
     four.close()  # frees its memory
-    return _over_white(grey[..., np.newaxis], alpha, associated), alpha
+    return _over_white(grey, alpha, associated), alpha
 
 
 def _deep_planes(

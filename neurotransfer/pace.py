@@ -20,8 +20,8 @@ _TIMED = 2  # updates, before an estimate
 WORTH_SAYING = 60.0
 """Seconds from which on a run's time is told unasked."""
 
-# Measured (docs/performance.md): what a forecast multiplies the floor in float32 by, seconds to start, updates' worth of targets.
-# Below 1: TensorFlow's products are a quarter faster than the ones that are measured, and Winograd's way saves some.
+# Measured (docs/performance.md): what a forecast multiplies the floor in float32 by, seconds to start, updates' worth
+# of targets. The former is below 1: products are faster in TensorFlow than here, and Winograd's way leaves some out.
 _OVER_THE_FLOOR = {"bfloat16": 0.48, "float32": 0.82}
 _START = 3.0
 _TARGETS = 2.0
