@@ -1,13 +1,16 @@
 """Where ``neurotransfer`` and ``python -m neurotransfer`` begin."""
 
+import os
 import signal
 
 
 def main() -> None:
     """Load and run the command line."""
-    # Python answers a Ctrl-C amid imports with a traceback, the system by just ending the process.
-    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Amid imports Python answers a Ctrl-C with a traceback, and leaves SIGTERM to the system, which ignores it for the
+    # first process of a container. Whoever started us to ignore them has reasons.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda number, _: os._exit(128 + number))
     from neurotransfer import cli
 
     cli.main()

@@ -5,9 +5,12 @@ import json
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from click.core import ParameterSource
@@ -254,8 +257,8 @@ def main() -> None:
     """Run the command line; every known error becomes one sentence on standard error and an exit code."""
     prepare_streams()
     try:
-        _heed_signals()
-        code = cli.main(prog_name="neurotransfer", standalone_mode=False)
+        with _heeded_signals():
+            code = cli.main(prog_name="neurotransfer", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         code = error.exit_code
@@ -278,15 +281,22 @@ def main() -> None:
     except SystemExit as stop:  # SIGTERM, outside of the steps
         say("Interrupted.", err=True)
         code = stop.code
-    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # while Python ends, as while it begins: see __main__
     sys.exit(code)
 
 
-def _heed_signals() -> None:
+@contextmanager
+def _heeded_signals() -> Iterator[None]:
     """Have Ctrl-C and SIGTERM raise KeyboardInterrupt and SystemExit, unless they are to be ignored."""
-    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    # Python leaves SIGTERM to the system, which ignores it for the first process of a container.
-    if signal.getsignal(signal.SIGTERM) != signal.SIG_IGN:
-        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+
+    def stop(number: int, _: FrameType | None) -> NoReturn:
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        sys.exit(128 + number)
+
+    numbers = [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) != signal.SIG_IGN]
+    previous = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:  # what is said after this, and Python's end, are interrupted as its beginning was
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -36,7 +36,7 @@ def log_to_stderr(*, quiet: bool, verbose: bool) -> None:
 def prepare_streams() -> None:
     """Open standard streams that a daemon has closed, or a picture would get their number, and our messages.
 
-    Names that are no text are written as they are.
+    Letters that the terminal's encoding lacks are written as their numbers.
     """
     for number in range(3):
         try:
@@ -47,4 +47,4 @@ def prepare_streams() -> None:
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 (for as long as we run)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")
+        sys.stdout.reconfigure(errors="backslashreplace")  # as Python does on standard error

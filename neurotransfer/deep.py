@@ -4,6 +4,7 @@ Colours, 16 bits: uint16 (height, width, 1 or 3), white is 65535. Alpha: mode L,
 """
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +50,9 @@ _UNKNOWN_TIFFS: dict[Any, tuple[str, str]] = {
 }
 """TIFF files of 16 bits that Pillow's table lacks: grey whose white is 0 in big-endian order, grey with alpha."""
 
+_PILLOW = threading.RLock()
+"""Held by the thread that has changed Pillow's tables: another would take them for Pillow's own, and keep them."""
+
 _WHITE = 65535.0
 
 _STRIP = 256
@@ -80,15 +84,17 @@ def unusual_tiffs() -> Iterator[None]:
 
     TIFF is left to libtiff throughout: of plain files with a plane a channel Pillow itself mistakes 16 bits for 8.
     """
-    table, reader = TiffImagePlugin.OPEN_INFO.copy(), TiffImagePlugin.READ_LIBTIFF
-    TiffImagePlugin.OPEN_INFO.update({**_UNKNOWN_TIFFS, **table})
-    TiffImagePlugin.READ_LIBTIFF = True
-    try:
-        yield
-    finally:
-        TiffImagePlugin.OPEN_INFO.clear()
-        TiffImagePlugin.OPEN_INFO.update(table)
-        TiffImagePlugin.READ_LIBTIFF = reader
+    with _PILLOW:
+        unknown = {key: modes for key, modes in _UNKNOWN_TIFFS.items() if key not in TiffImagePlugin.OPEN_INFO}
+        reader = TiffImagePlugin.READ_LIBTIFF
+        TiffImagePlugin.OPEN_INFO.update(unknown)
+        TiffImagePlugin.READ_LIBTIFF = True
+        try:
+            yield
+        finally:
+            for key in unknown:
+                del TiffImagePlugin.OPEN_INFO[key]
+            TiffImagePlugin.READ_LIBTIFF = reader
 
 
 def samples_of(picture: Image.Image, path: Path | None = None) -> Samples:
@@ -115,7 +121,7 @@ def samples_of(picture: Image.Image, path: Path | None = None) -> Samples:
     planar = bits == 16 and tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2
     rgb = tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 2
     associated = tags.get(TiffImagePlugin.EXTRASAMPLES) == (1,) and bits == 16
-    if name in _ASSOCIATED and path is not None and _is_read_deep(picture):
+    if name in _ASSOCIATED and not planar and path is not None and _is_read_deep(picture):
         name = _ASSOCIATED[name]
         _rename(picture, name)
     grey_and_alpha = tags.get(TiffImagePlugin.BITSPERSAMPLE) == (16, 16)
@@ -201,8 +207,6 @@ def _deep_planes(
                 return None
             planes: NDArray[np.uint16] = page.asarray()
     except Exception:  # strangers' bytes: what Pillow could read is then used
-        if samples.associated:  # which Pillow takes for plain alpha
-            raise ValueError("its colours are multiplied by its alpha, in packed planes; save it anew as PNG") from None
         return None
     colours = _turned(np.moveaxis(planes, 0, -1), orientation)
     alpha = picture.getchannel("A") if picture.mode == "RGBA" else None

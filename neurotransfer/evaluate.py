@@ -45,6 +45,7 @@ def evaluate(
     from neurotransfer.vgg import VGG19
 
     network = VGG19(loaded, settings.pooling, padding=settings.padding)
+    del loaded  # the network has its own copy
     objectives: dict[tuple[int, int], Objective] = {}
     for path, picture in opened:
         size = fit(picture.size, long_side) if long_side else picture.size

@@ -19,7 +19,12 @@ from neurotransfer.saving import LEFT_OVER, atomic_file
 
 ARCHIVE = "vgg19-full.npz"
 RECORD = "vgg19-full.json"
-_OURS = re.compile(rf"{ARCHIVE}|{RECORD}|[0-9a-f]{{16}}\.(part|download)|{LEFT_OVER.pattern}")
+_OURS = re.compile(
+    "|".join(
+        [re.escape(ARCHIVE), re.escape(RECORD), r"[0-9a-f]{16}\.(part|download)", LEFT_OVER.pattern, "tmp[a-z0-9_]{8}"]
+    )
+)
+"""Names of files that we write, and, the last, that pooch does."""
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ class Prepared:
     job: Job
     photo: Picture
     painting: Picture
-    weights: Weights
+    weights: Weights = field(repr=False)
     plan: OutputPlan
     max_memory: float
     """Bytes that the process may hold."""
@@ -90,7 +90,7 @@ class Prepared:
     def hand_over_weights(self) -> Weights:
         """Return the weights and keep none: the network has its own copy, and they take up to 50 MB."""
         weights = self.weights
-        del self.weights
+        del self.weights  # whoever comes again is told by AttributeError: a job is painted once
         return weights
 
     @property

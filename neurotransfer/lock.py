@@ -24,8 +24,8 @@ class FolderLock:
     """Holds a folder for this process, from its making to `release`.
 
     The file ``run.lock`` names the owner's process. It is only a name tag: what counts is the system's lock on it, so
-    that the tag of a process that was killed keeps nobody out. A file of that name that holds anything else, or is
-    a link, is a stranger's and stays as it is.
+    that the tag of a process that was killed keeps nobody out. A file of that name that holds anything else, a
+    link or a pipe is a stranger's and stays as it is.
 
     Raises:
         InputError: another process, named in the message, holds the folder; or there can be no lock in it.
@@ -64,6 +64,9 @@ class FolderLock:
 
     def _opened(self) -> int:
         try:
+            # Opening a stranger's pipe would wake who waits at its other end.
+            if self._path.exists() and not self._path.is_file():
+                raise InputError(self._strange())
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):  # a link, a folder, a socket

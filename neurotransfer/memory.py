@@ -4,6 +4,7 @@ The model counts what a run holds at its fullest moment, the backward pass of it
 fitted to measured peaks (bench/sizes.py; docs/performance.md); bytes throughout, GB are 10^9.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -27,7 +28,7 @@ HISTORIES = ((20, False), (20, True), (10, True), (5, True), (3, True))
 """Pairs of L-BFGS, and whether in half precision, likewise."""
 
 # Fitted to measured peaks; bytes.
-_PROCESS = 620e6  # TensorFlow, the weights, and the smallest graph
+_PROCESS = 655e6  # TensorFlow and the smallest graph
 _ADDRESSES = 0.9e9  # taken by TensorFlow but not used; counts where the address space is limited
 _PICTURES = 90.0  # a pixel of the result: picture, gradient, the picture before, Adam's state
 _SOURCE = 4.0  # a pixel of the photo's and of the painting's file, which stay decoded
@@ -102,7 +103,8 @@ def _plans(
     held += _PAINTING * max(0, _area(plan_style_size(painting, size, settings)) - pixels)
     targets = sum(KERNEL_SHAPES[name][3] / stride(name) ** 2 for name, _ in settings.content_layers) * item
     window = _WINDOW + item * _activations(layers) + (_MAX_POOLING if settings.pooling == "max" else 0.0)
-    fixed = _PROCESS + pixels * (_PICTURES + targets) + held
+    weights = item * sum(math.prod(KERNEL_SHAPES[name]) for name in layers)
+    fixed = _PROCESS + weights + pixels * (_PICTURES + targets) + held
     holes = _HOLES if len(plan_octaves(size, settings)) == 1 else _OCTAVES_HOLES
     for history, half in HISTORIES if settings.optimizer == "lbfgs" else ((0, False),):
         pairs = pixels * history * (_PAIR / 2 if half else _PAIR)

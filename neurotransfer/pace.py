@@ -23,6 +23,7 @@ WORTH_SAYING = 60.0
 # Measured (docs/performance.md): what a forecast multiplies the floor in float32 by, seconds to start, updates' worth
 # of targets. The former is below 1: products are faster in TensorFlow than here, and Winograd's way leaves some out.
 _OVER_THE_FLOOR = {"bfloat16": 0.48, "float32": 0.82}
+_OVER_IN_TILES = {"bfloat16": 0.48, "float32": 0.97}
 _START = 3.0
 _TARGETS = 2.0
 
@@ -144,7 +145,8 @@ def forecast(settings: Settings, sizes: list[tuple[int, int]], precision: str, m
         (count + _TARGETS) * work(size, layers, most_pixels) for count, size in zip(counts, sizes, strict=True)
     )
     a_pixel = sum(4.0 * math.prod(KERNEL_SHAPES[name]) / stride(name) ** 2 for name in layers)
-    return _START + _OVER_THE_FLOOR[precision] * pixels * a_pixel / _product_rate()
+    over = _OVER_THE_FLOOR if most_pixels is None else _OVER_IN_TILES
+    return _START + over[precision] * pixels * a_pixel / _product_rate()
 
 
 def _product_rate(size: int = 256) -> float:

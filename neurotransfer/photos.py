@@ -80,7 +80,7 @@ def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
     begin = b""
     try:
         check_file(path, max(MOST_BYTES, 8 * (max_pixels or 0)))
-        with _quiet_pillow(), unusual_tiffs(), PatientFile(path) as file:
+        with unusual_tiffs(), _quiet_pillow(), PatientFile(path) as file:
             begin = file.peek(_BEGIN)[:_BEGIN]
             with Image.open(file, formats=_known_formats(path, begin)) as opened:
                 most = _MOST_OF.get(opened.format or "", MOST_PIXELS) if max_pixels is None else max_pixels

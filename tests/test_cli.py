@@ -442,6 +442,15 @@ def test_names_that_are_no_text_are_told_all_the_same(tmp_path):
     assert b"Traceback" not in done.stderr
 
 
+def test_letters_that_the_terminal_lacks_are_told_by_their_numbers(tmp_path):
+    folder = tmp_path / "日"
+    folder.mkdir()
+    environment = clean_environment() | {"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "1"}
+    done = subprocess.run([COMMAND, "doctor"], cwd=folder, env=environment, capture_output=True, timeout=120)
+    assert rb"/\u65e5" in done.stdout
+    assert b"Traceback" not in done.stderr
+
+
 def test_a_name_too_long_for_the_system(command, photo, painting):
     name = 300 * "x" + ".png"
     for line in (("resume", name), ("run", "-c", photo, "-s", painting, *QUICK, "--init", name)):

@@ -94,6 +94,9 @@ def test_a_forecast_is_arithmetic_over_the_rate(monkeypatch):
     assert painting("bfloat16") < 0.7 * painting()
     assert painting(style_layers=(("conv5_1", 1.0),)) > 1.2 * painting()
     assert painting(sizes=((200, 150), (400, 300))) < 0.7 * painting()
+    whole, tiled = (painting("float32", ((1600, 1200),), most) for most in (None, 250_000))
+    fast, fast_tiled = (painting("bfloat16", ((1600, 1200),), most) for most in (None, 250_000))
+    assert 1.1 < (tiled / whole) / (fast_tiled / fast) < 1.3, "no Winograd in tiles of float32"
     assert painting(sizes=((1600, 1200),), most_pixels=250_000) > 1.8 * painting(sizes=((1600, 1200),))
 
 

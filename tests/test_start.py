@@ -80,10 +80,32 @@ def interrupted(name, home="neurotransfer.__main__", number=signal.SIGINT):
 
 
 def test_an_early_interruption_is_quiet():
-    assert interrupted("click") == (-signal.SIGINT, "")
+    assert interrupted("click") == (130, "")
+    assert interrupted("click", number=signal.SIGTERM) == (143, "")
     assert "Traceback" in interrupted("click", "neurotransfer.cli")[1], "without the entry point's care"
     assert interrupted("neurotransfer.evaluate") == (130, "\nInterrupted.\n"), "after the terminal's ^C"
     assert interrupted("neurotransfer.evaluate", number=signal.SIGTERM) == (143, "Interrupted.\n")
+
+
+TOLD = """
+import os, signal, sys
+from neurotransfer import cli
+from neurotransfer.__main__ import main
+
+def say(*args, **options):
+    os.kill(os.getpid(), signal.SIGINT)
+    print("still here")
+
+cli.say = say
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.argv = ["neurotransfer", "run", "--content", "missing.png"]
+main()
+"""
+
+
+def test_an_interruption_while_an_error_is_told_is_quiet():
+    done = subprocess.run([sys.executable, "-c", TOLD], capture_output=True, text=True, env=clean_environment())
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 def test_python_dash_m():
