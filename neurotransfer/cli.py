@@ -166,7 +166,7 @@ def _refusing(command: click.Command) -> click.Command:
 @_refusing
 @cli.command(epilog=EPILOG)
 @click.argument("folder", type=PATH, metavar="RUN_FOLDER")
-@click.option("--more", type=click.IntRange(min=1), metavar="N", help="Add N updates to a finished run.")
+@click.option("--more", type=click.IntRange(1, 1_000_000), metavar="N", help="Add N updates to a finished run.")
 @save_every_option
 @max_memory_option
 @quiet_option
@@ -278,8 +278,9 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         say("Interrupted.", err=True)
         code = 130
-    except SystemExit as stop:  # SIGTERM, outside of the steps
-        say("Interrupted.", err=True)
+    except SystemExit as stop:  # SIGTERM outside of the steps, or Click's answer to a closed pipe
+        if stop.code == 128 + signal.SIGTERM:
+            say("Interrupted.", err=True)
         code = stop.code
     sys.exit(code)
 

@@ -90,8 +90,8 @@ def _packages() -> Iterator[Finding]:
 def _tensorflow() -> Iterator[Finding]:
     mend = "run: pip install --force-reinstall neurotransfer"
     try:
-        done = subprocess.run(  # noqa: S603 (our own interpreter and text)
-            [sys.executable, "-c", _PROBE], capture_output=True, text=True, timeout=PATIENCE, check=False
+        done = subprocess.run(  # noqa: S603 (our own interpreter and text; -P: nobody's modules from the working folder)
+            [sys.executable, "-P", "-c", _PROBE], capture_output=True, text=True, timeout=PATIENCE, check=False
         )
     except subprocess.TimeoutExpired:
         yield Finding("tensorflow", "silent", f"It did not load within {PATIENCE} s; {mend}")

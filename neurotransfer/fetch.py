@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import urlsplit
 
 from neurotransfer.errors import InputError, NeurotransferError
 
@@ -51,7 +52,7 @@ def fetch(
         NeurotransferError: no address gave the file. Nothing but a partial download was kept.
     """
     for address in addresses:
-        if not re.match(r"https?://[^/]", address):
+        if not _is_address(address):
             raise InputError(f"--url must be an address that begins with http:// or https://; found {address!r}.")
     if sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
         raise InputError(f"--sha256 must be 64 hexadecimal digits; found {sha256!r}.")
@@ -72,6 +73,14 @@ def fetch(
         f"The weights were not fetched, and nothing was installed: {'; '.join(reasons)}. Run the command again, "
         "give another address with --url, or a file with 'neurotransfer weights import FILE'."
     )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not match, a port that cannot be
+        return False
 
 
 def _fetched(address: str, sha256: str | None, folder: Path, timeout: float, report: Report) -> Path:

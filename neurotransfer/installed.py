@@ -14,6 +14,7 @@ import numpy as np
 from neurotransfer.errors import InputError, NeurotransferError
 from neurotransfer.files import sha256_of
 from neurotransfer.kernels import Kernels
+from neurotransfer.lock import NAME as LOCK
 from neurotransfer.npzfile import write_npz
 from neurotransfer.saving import LEFT_OVER, atomic_file
 
@@ -21,7 +22,14 @@ ARCHIVE = "vgg19-full.npz"
 RECORD = "vgg19-full.json"
 _OURS = re.compile(
     "|".join(
-        [re.escape(ARCHIVE), re.escape(RECORD), r"[0-9a-f]{16}\.(part|download)", LEFT_OVER.pattern, "tmp[a-z0-9_]{8}"]
+        [
+            re.escape(ARCHIVE),
+            re.escape(RECORD),
+            re.escape(LOCK),
+            r"[0-9a-f]{16}\.(part|download)",
+            LEFT_OVER.pattern,
+            "tmp[a-z0-9_]{8}",
+        ]
     )
 )
 """Names of files that we write, and, the last, that pooch does."""
@@ -61,15 +69,17 @@ def record() -> Record | None:
     """
     path = folder() / RECORD
     try:
-        return Record(**json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return None
-    except OSError:  # another user's folder, or no home at all: nothing of ours
+        found = Record(**json.loads(path.read_text(encoding="utf-8")))
+        *texts, used = asdict(found).values()
+        if not (all(isinstance(text, str) for text in texts) and isinstance(used, bool)):
+            raise TypeError
+    except OSError:  # there is none, another user's folder, or no home at all: nothing of ours
         return None
     except (ValueError, TypeError, RecursionError):
         raise InputError(
             f"{path} is damaged; run 'neurotransfer weights remove', or give '--weights builtin'."
         ) from None
+    return found
 
 
 def used_by_runs() -> bool:
@@ -168,7 +178,7 @@ def remove() -> int:
                 size += file.lstat().st_size
                 file.unlink()
     except OSError as error:
-        raise NeurotransferError(f"{path} cannot be emptied: {error.strerror or error}.") from None
+        raise NeurotransferError(f"{error.filename or path} cannot be removed: {error.strerror or error}.") from None
     with suppress(OSError):  # it is a link, or holds something else
         path.rmdir()
     return size

@@ -43,7 +43,7 @@ class FolderLock:
                 os.close(self._handle)
                 raise InputError(
                     f"{folder} is in use by another run (process {owner or 'unknown'}); "
-                    "wait for its end, or choose another --output."
+                    "wait for its end, or choose another folder."
                 ) from None
             if not re.fullmatch("[0-9]*", self._tag()):
                 os.close(self._handle)

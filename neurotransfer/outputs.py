@@ -56,7 +56,7 @@ def plan_output(
 
     ``output`` is a file if it ends with a picture's extension, else a folder that gets a folder of its own for the
     run: claimed here, with a number added to its name rather than touching an earlier run. Not even ``overwrite``
-    clears a folder that holds one of the ``inputs``.
+    replaces one of the ``inputs``, or clears a folder that holds one.
 
     Raises:
         InputError: the extension is unknown or does not hold ``size`` (width, height) or ``bits`` a channel, the file
@@ -72,18 +72,23 @@ def plan_output(
             return in_folder(folder, every, lock, overwrite=overwrite)
         check_extension(path, bits)
         check_size(path, size)
-        return _beside_file(path, snapshot_every or 0, overwrite=overwrite)
+        return _beside_file(path, snapshot_every or 0, inputs, overwrite=overwrite)
     except OSError as error:
         raise InputError(f"The output {output} cannot be used: {error.strerror or error}; choose another.") from None
 
 
-def _beside_file(path: Path, every: int, *, overwrite: bool) -> OutputPlan:
+def _beside_file(path: Path, every: int, inputs: Iterable[Path], *, overwrite: bool) -> OutputPlan:
     snapshots = path.with_name(f"{path.stem}-snapshots")
     if (path.exists() and not path.is_file()) or (every and snapshots.exists() and not snapshots.is_dir()):
         raise InputError(f"{path} cannot be made with its snapshots in {snapshots}; choose another --output.")
     for taken in (path, snapshots) if every else (path,):
         if taken.exists() and not overwrite:
             raise InputError(f"{taken} exists already and stays as it is; choose another name, or give --overwrite.")
+    for source in inputs:
+        if source.resolve() == path.resolve() or (every and source.resolve().parent == snapshots.resolve()):
+            raise InputError(
+                f"{source} is what --overwrite would replace, and the run needs it; choose another --output."
+            )
     _check_writable(path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
     if not every:

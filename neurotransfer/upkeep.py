@@ -48,16 +48,21 @@ def fetch(addresses: tuple[str, ...], sha256: str | None, timeout: float, quiet:
     from neurotransfer import installed
     from neurotransfer.fetch import ADDRESSES
     from neurotransfer.fetch import fetch as download
+    from neurotransfer.lock import FolderLock
     from neurotransfer.weights import install
 
     installed.require_none()
     folder = installed.prepared_folder()
-    with _progress(quiet=quiet) as report:
-        path, address = download(addresses or ADDRESSES, sha256, folder, timeout=timeout, report=report)
+    lock = FolderLock(folder)  # two downloads into the same file would spoil it
     try:
-        record = install(path, address)
+        with _progress(quiet=quiet) as report:
+            path, address = download(addresses or ADDRESSES, sha256, folder, timeout=timeout, report=report)
+        try:
+            record = install(path, address)
+        finally:
+            path.unlink(missing_ok=True)
     finally:
-        path.unlink(missing_ok=True)
+        lock.release()
     _tell_installed(record, quiet=quiet)
 
 
@@ -82,7 +87,11 @@ def _tell_installed(record: object, *, quiet: bool) -> None:
 def use(which: str) -> None:
     """Let runs use the built-in weights, or the full ones."""
     from neurotransfer import installed
+    from neurotransfer.weights import verify as check
 
+    if which == "full":
+        installed.required()
+        check()  # else every run would fail
     installed.use(which == "full")
     click.echo(f"Runs use the {'full' if which == 'full' else 'built-in'} weights.")
 

@@ -442,6 +442,24 @@ def test_names_that_are_no_text_are_told_all_the_same(tmp_path):
     assert b"Traceback" not in done.stderr
 
 
+def test_overwriting_a_file_spares_what_the_run_needs(command, photo, painting):
+    snapshots = photo.with_name("r-snapshots")
+    snapshots.mkdir()
+    inside = snapshots / "0.png"
+    inside.write_bytes(photo.read_bytes())
+    for name, line in {
+        photo: ("-c", photo, "-s", painting, "-o", photo),
+        painting: ("-c", photo, "-s", painting, "-o", painting),
+        inside: ("-c", inside, "-s", painting, "-o", photo.with_name("r.png"), "--snapshot-every", "1"),
+    }.items():
+        before = name.read_bytes()
+        done = command("run", *line, "--overwrite", *QUICK)
+        assert done.returncode == 2
+        assert f"{name} is what --overwrite would replace, and the run needs it" in done.stderr
+        assert name.read_bytes() == before
+    assert command("run", "-c", photo, "-s", painting, "-o", "r.png", "--overwrite", *QUICK).returncode == 0
+
+
 def test_letters_that_the_terminal_lacks_are_told_by_their_numbers(tmp_path):
     folder = tmp_path / "日"
     folder.mkdir()

@@ -13,7 +13,7 @@ BAD = [
     ({"size": "large"}, "--size must be a whole number, from 32 to 65535, or 'original'; found 'large'."),
     ({"steps": -1}, "--steps must be a whole number, from 0 to 1000000; found -1."),
     ({"steps": 1.5}, "--steps must be a whole number, from 0 to 1000000; found 1.5."),
-    ({"learning_rate": float("nan")}, "--learning-rate must be a number, 0 or more; found nan."),
+    ({"learning_rate": float("nan")}, "--learning-rate must be a number, from 0 to 1e+12; found nan."),
     ({"style_weight": float("inf")}, "--style-weight must be a number, from 0 to 1e+12; found inf."),
     ({"noise_ratio": 1.1}, "--noise-ratio must be a number, from 0 to 1; found 1.1."),
     ({"pooling": "median"}, "--pooling must be one of avg, max; found 'median'."),
@@ -22,7 +22,8 @@ BAD = [
         "There is no layer 'conv4_9' in VGG-19 (conv1_1 to conv5_4); did you mean conv4_4?",
     ),
     ({"style_layers": ()}, "--style-layer needs at least one layer."),
-    ({"style_layers": (("conv1_1", -1.0),)}, "--style-layer conv1_1 needs a weight of 0 or more; found -1.0."),
+    ({"style_layers": (("conv1_1", -1.0),)}, "--style-layer conv1_1 needs a weight from 0 to 1e+12; found -1.0."),
+    ({"style_layers": (("conv1_1", 1e308),)}, "--style-layer conv1_1 needs a weight from 0 to 1e+12; found 1e+308."),
     (
         {"style_layers": (("conv1_1", 1.0), ("conv1_1", 1.0))},
         "--style-layer names a layer twice: conv1_1, conv1_1; give each once.",

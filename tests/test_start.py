@@ -108,6 +108,11 @@ def test_an_interruption_while_an_error_is_told_is_quiet():
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
+def test_a_reader_that_leaves_is_no_interruption():
+    done = subprocess.run(["sh", "-c", f"{COMMAND} doctor | true"], capture_output=True, text=True, timeout=120)
+    assert "Interrupted" not in done.stderr
+
+
 def test_python_dash_m():
     done = subprocess.run(
         [sys.executable, "-m", "neurotransfer", "--version"], capture_output=True, text=True, check=True

@@ -13,6 +13,7 @@ import pytest
 from neurotransfer import doctor, installed
 from neurotransfer.errors import NeurotransferError
 from neurotransfer.layers import LAYERS
+from neurotransfer.lock import FolderLock
 from neurotransfer.weights import find_weights, load_weights
 
 from .conftest import COMMAND, clean_environment
@@ -52,6 +53,8 @@ def test_from_import_to_remove(command, npz, cache, weights):
     assert again.returncode == 2
     assert "Full weights from mine.npz are installed already" in again.stderr
     command("weights", "use", "full")
+    for name in ("tmpab12cd34", "vgg19-fullXnpz"):  # pooch's, and a stranger's
+        (cache / name).write_bytes(b"")
     assert command("weights", "remove").stdout == "Removed: 80 MB.\n"
     assert find_weights().name == "vgg19-8bit.npz"
     assert command("weights", "remove").stdout == "There was nothing to remove.\n"
@@ -76,11 +79,16 @@ def test_damage_is_found(command, npz, cache):
     assert done.returncode == 1
     expected, found = installed.record().sha256, hashlib.sha256(data).hexdigest()
     assert f"expected to be {expected}, found {found}; run 'neurotransfer weights remove'" in done.stderr
+    assert command("weights", "use", "full").stderr == done.stderr
+    assert not installed.used_by_runs()
 
 
-def test_a_damaged_record(command, npz, cache):
+@pytest.mark.parametrize(
+    "text", ["{", '{"source": null, "layout": null, "source_sha256": null, "sha256": null, "used": true}']
+)
+def test_a_damaged_record(command, npz, cache, text):
     command("weights", "import", npz)
-    (cache / "vgg19-full.json").write_text("{")
+    (cache / "vgg19-full.json").write_text(text)
     done = command("weights", "info")
     assert done.returncode == 2
     assert "vgg19-full.json is damaged; run 'neurotransfer weights remove'" in done.stderr
@@ -125,6 +133,30 @@ def test_time_outs_that_are_none(command, given):
     assert done.returncode == 2
     assert "--timeout" in done.stderr
     assert "expected a time above 0" in done.stderr or "must be at most 3600 s; found 7200 s" in done.stderr
+
+
+def test_a_second_fetch_is_told(command, cache):
+    cache.mkdir(parents=True)
+    lock = FolderLock(cache)
+    line = ("weights", "fetch", "--url", "http://127.0.0.1:9/a.mat")
+    done = command(*line)
+    assert (done.returncode, done.stderr.startswith(f"Error: {cache} is in use by another run")) == (2, True)
+    lock.release()
+    assert "refused the connection" in command(*line).stderr
+
+
+@pytest.mark.parametrize("address", ["http://localhost:99999999/", "http://[::1", "http:///x", "ftp://a/b"])
+def test_addresses_that_are_none(command, address):
+    done = command("weights", "fetch", "--url", address)
+    assert (done.returncode, "--url must be an address" in done.stderr) == (2, True)
+
+
+def test_the_doctor_does_not_run_strangers_modules(command, tmp_path):
+    for name in ("json.py", "random.py"):
+        (tmp_path / name).write_text("raise RuntimeError('a stranger')\n")
+    done = subprocess.run([COMMAND, "doctor"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert "tensorflow" in done.stdout
+    assert "stranger" not in done.stdout + done.stderr
 
 
 def test_the_doctor_in_a_folder_that_is_gone(monkeypatch, tmp_path):
