@@ -358,11 +358,11 @@ def test_official_weights_found_in_the_working_folder(command, photo, painting, 
 
 def test_a_loss_that_is_no_number_keeps_the_last_good_picture(command, photo, painting, tmp_path):
     done = command(
-        *("run", "-c", photo, "-s", painting, "--size", "48", "--steps", "5", "--learning-rate", "1e30", "--no-clip")
+        *("run", "-c", photo, "-s", painting, "--size", "48", "--steps", "5", "--learning-rate", "1e12", "--no-clip")
     )
     assert done.returncode == 1
     error = done.stderr.splitlines()[-1]
-    assert re.match(r"Error: The content loss became (nan|inf) at step 1; expected a finite number\.", error)
+    assert re.match(r"Error: The (content|style) loss became (nan|inf) at step 1; expected a finite number\.", error)
     assert error.endswith("The picture so far is output/photo-painting/final.png.")
     assert "Traceback" not in done.stderr
     folder = tmp_path / "output" / "photo-painting"

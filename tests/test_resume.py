@@ -385,7 +385,7 @@ def test_the_second_run_in_a_folder_is_told(command, photo, painting, tmp_path):
     for arguments in (("resume", f"out/{FOLDER}"), ("run", *STEADY, "-o", "out/", "--overwrite")):
         done = command(*arguments)
         assert done.returncode == 2
-        assert done.stderr == f"Error: {sentence} --output.\n"
+        assert done.stderr == f"Error: {sentence} folder.\n"
     process.kill()
     process.wait()
     assert (folder / "run.lock").exists()  # a stale one
@@ -406,7 +406,7 @@ def test_the_second_run_with_the_same_snapshots_is_told(command, photo, painting
     )
     done = command(*arguments, "--steps", "1", "--overwrite")
     sentence = f"r-snapshots is in use by another run (process {process.pid}); wait for its end, or choose another"
-    assert (done.returncode, done.stderr) == (2, f"Error: {sentence} --output.\n")
+    assert (done.returncode, done.stderr) == (2, f"Error: {sentence} folder.\n")
     process.terminate()
     assert process.wait() == 143
     assert (tmp_path / "r.png").exists()
