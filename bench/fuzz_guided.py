@@ -57,7 +57,14 @@ def main() -> None:
 
         limits = [f"-max_total_time={arguments.seconds}", "-timeout=10", "-rss_limit_mb=1500", "-max_len=300000"]
         atheris.Setup(
-            [sys.argv[0], *limits, "-print_final_stats=1", "-verbosity=0", f"-artifact_prefix={Path.cwd()}/", name],
+            [
+                sys.argv[0],
+                *limits,
+                "-print_final_stats=1",
+                "-verbosity=0",
+                f"-artifact_prefix={Path.cwd()}/",
+                str(folder / "corpus"),
+            ],
             once,
         )
         atheris.Fuzz()

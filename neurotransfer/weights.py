@@ -76,7 +76,7 @@ def _file(path: Path) -> Path:
     try:
         if path.is_file():
             return path
-        found = "a folder" if path.is_dir() else "nothing"
+        found = "a folder" if path.is_dir() else "a device or a pipe" if path.exists() else "nothing"
     except OSError as error:  # a name longer than names can be, a folder that lets nobody look into it
         found = f"nothing ({error.strerror or error})"
     raise InputError(

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from neurotransfer import Settings, load_image, preset, stylize
+from neurotransfer import Settings, load_image, preset, pyramid, stylize
 from neurotransfer.errors import InputError, NotFiniteError
 from neurotransfer.layers import MEAN_PIXEL
+from neurotransfer.memory import MemoryPlan
 
 SMALL = Settings(size=64, steps=3, learning_rate=2.0, init="content", noise_ratio=0.0)
 
@@ -71,7 +72,7 @@ def test_the_seed_start_is_forty_percent_photo(photo, painting):
 
 
 def test_a_loss_that_is_no_number_is_named(photo, painting):
-    steps = stylize(photo, painting, replace(SMALL, learning_rate=1e30, clip=False))
+    steps = stylize(photo, painting, replace(SMALL, learning_rate=1e12, clip=False))
     next(steps)
     with pytest.raises(
         NotFiniteError, match=r"^The (content|style) loss became (nan|inf) at step 1; expected a finite"
@@ -103,3 +104,17 @@ def test_where_nothing_changes_a_run_ends_early_but_never_at_tolerance_0(
 def test_a_photo_too_small_is_refused(painting):
     with pytest.raises(InputError, match="The photo is 20x10 pixels, expected a long side of 32 or more"):
         next(iter(stylize(np.zeros((10, 20, 3)), painting)))
+
+
+@pytest.mark.parametrize(
+    ("precision", "most_pixels", "expected"),
+    [("float32", 100_000, False), ("float32", None, True), ("bfloat16", 100_000, True)],
+)
+def test_tiles_of_float32_keep_to_plain_convolutions(photo, painting, monkeypatch, precision, most_pixels, expected):
+    def network(*_, winograd):
+        raise RuntimeError(winograd)
+
+    monkeypatch.setattr(pyramid, "VGG19", network)
+    monkeypatch.setattr(pyramid, "plan_memory", lambda *_: MemoryPlan(most_pixels, 20, half=False, peak=1e9))
+    with pytest.raises(RuntimeError, match=str(expected)):
+        next(stylize(photo, painting, Settings(size=64, precision=precision)))

@@ -74,6 +74,9 @@ def test_only_layers_with_many_channels_take_it(weights, monkeypatch):
         for dtype, winograd in (("float32", True), ("float32", False), ("float64", True))
     )
     assert taken == [128, 128, 256, 256, 256]
+    taken.clear()
+    VGG19(weights, "avg", "bfloat16")(tf.constant(image), layers)
+    assert taken == [256, 256, 256, 256, 512]
     assert np.array_equal(fast["conv2_1"], plain["conv2_1"])
     assert not np.array_equal(fast["conv4_2"], plain["conv4_2"])
     assert relative(fast["conv4_2"].numpy(), exact["conv4_2"].numpy()) < 1e-5
