@@ -26,6 +26,7 @@ TRIES = 3
 MOST_TRIES = 100
 LONGEST = 3600.0  # seconds: systems have limits of their own
 FIRST_PAUSE = 0.5  # seconds, doubled after every try that brings nothing
+_NOT_FOUND = "was not found (is this machine offline?)"
 
 Report = Callable[[int, int], None]
 """Called with the bytes that are here and those there will be (0: the server does not say)."""
@@ -33,6 +34,10 @@ Report = Callable[[int, int], None]
 
 class _FetchError(Exception):
     """An address does not give the file; the message is half a sentence."""
+
+
+class _NoSuchHostError(_FetchError):
+    """Nobody knows the address's host: its other addresses are no better."""
 
 
 def fetch(
@@ -58,10 +63,16 @@ def fetch(
         raise InputError(f"--sha256 must be 64 hexadecimal digits; found {sha256!r}.")
     if not timeout <= LONGEST:
         raise InputError(f"--timeout must be at most {LONGEST:g} s; found {timeout:g} s.")
-    reasons = []
+    reasons, unknown = [], set()
     for address in addresses:
+        host = urlsplit(address).hostname
+        if host in unknown:
+            continue
         try:
             return _fetched(address, sha256, folder, timeout, report), address
+        except _NoSuchHostError as error:
+            unknown.add(host)
+            reasons.append(f"{host} {error}")
         except _FetchError as error:
             reasons.append(f"{address} {error}")
         except OSError as error:
@@ -135,7 +146,7 @@ class _Resuming:
             if vain == TRIES:
                 break
             time.sleep(FIRST_PAUSE * 2**vain)
-        raise _FetchError(reason)
+        raise _NoSuchHostError(reason) if reason == _NOT_FOUND else _FetchError(reason)
 
     def _request(self, url: str, before: int) -> None:
         import pooch
@@ -206,7 +217,7 @@ def _why(error: Exception) -> str:
     if "Read timed out" in text:
         return "stopped sending"
     if "resolve" in text:
-        return "was not found (is this machine offline?)"
+        return _NOT_FOUND
     if "refused" in text:
         return "refused the connection"
     if "reset" in text or "aborted" in text:

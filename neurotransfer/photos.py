@@ -133,7 +133,7 @@ def _colours(
 def _check_size(path: Path, size: tuple[int, int], most: int) -> None:
     if size[0] * size[1] > most:
         raise InputError(
-            f"{path} says that it is {size[0]}x{size[1]} pixels, more than {most / 1e6:g} million; "
+            f"{path} says that it is {size[0]}x{size[1]} pixels, more than {most:,}; "
             "if that is true, allow it with --max-pixels."
         )
 

@@ -98,6 +98,8 @@ def load_weights(choice: str | Path | None = None, layers: tuple[str, ...] = LAY
 def _load(path: Path, layers: tuple[str, ...] = LAYERS) -> Weights:
     expected = "expected VGG-19 as a file of MatConvNet (.mat), Keras (.h5, .keras) or NumPy (.npz)"
     advice = "give another file, or 'builtin' for the weights in the package"
+    if path.parent == installed.folder():
+        advice = "run 'neurotransfer weights remove' and fetch or import them again, or give '--weights builtin'"
     try:
         if path == _BUILTIN_PATH:
             kernels, mean, layout = read_npz(path, layers)

@@ -219,6 +219,19 @@ def test_offline(tmp_path, monkeypatch):
         fetch([f"http://127.0.0.1:{port}/a.mat"], None, tmp_path, timeout=1, report=lambda *_: None)
 
 
+def test_a_host_that_nobody_knows_is_asked_for_once(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.01)
+    monkeypatch.setenv("NO_PROXY", "*")  # a proxy would answer in the host's place
+    addresses = ["http://nowhere.invalid/a.mat", "http://nowhere.invalid/b.mat"]
+    with pytest.raises(
+        NeurotransferError, match=r"installed: nowhere\.invalid was not found \(is .* offline\?\)\. Run"
+    ):
+        fetch(addresses, None, tmp_path, timeout=1, report=lambda *_: None)
+    addresses.append(f"{server.url}/whole/file.mat")
+    path, address = fetch(addresses, SHA256, tmp_path, timeout=1, report=lambda *_: None)
+    assert (path.read_bytes(), address) == (CONTENT, addresses[-1])
+
+
 def test_the_official_file_has_two_hashes(server, tmp_path, monkeypatch):
     with pytest.raises(NeurotransferError, match=f"MD5 was expected to be {KNOWN_MD5[0]} or {KNOWN_MD5[1]}, found"):
         get(server, tmp_path, "whole", sha256=None)

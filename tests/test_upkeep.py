@@ -81,6 +81,12 @@ def test_damage_is_found(command, npz, cache):
     assert f"expected to be {expected}, found {found}; run 'neurotransfer weights remove'" in done.stderr
     assert command("weights", "use", "full").stderr == done.stderr
     assert not installed.used_by_runs()
+    (cache / "vgg19-full.npz").write_bytes(data[:1000])
+    told = command("weights", "info", "--weights", "full")
+    assert told.returncode == 2
+    assert told.stderr.endswith(
+        "run 'neurotransfer weights remove' and fetch or import them again, or give '--weights builtin'.\n"
+    )
 
 
 @pytest.mark.parametrize(
