@@ -183,8 +183,8 @@ def resume(
 ) -> None:
     """Go on with an interrupted run, or extend a finished one.
 
-    Its settings, photo and painting are those it began with. In float32 on the same machine the picture is, byte for
-    byte, that of a run without a break.
+    Its settings, photo and painting are those it began with. In float32 on the same machine, with as many cores,
+    the picture is, byte for byte, that of a run without a break.
     """
     begun = time.monotonic()
     log_to_stderr(quiet=quiet, verbose=verbose)

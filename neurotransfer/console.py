@@ -4,7 +4,9 @@ import io
 import logging
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -33,10 +35,21 @@ def log_to_stderr(*, quiet: bool, verbose: bool) -> None:
     logging.getLogger("neurotransfer").setLevel(level)
 
 
+class _Lossy(io.FileIO):
+    """A file that takes what cannot be written, and loses it."""
+
+    def write(self, data: Any, /) -> int:
+        """Write as files do, or not at all."""
+        with suppress(OSError):
+            return super().write(data) or len(data)  # 0 or None: others read slowly, and waiting was switched off
+        return len(data)
+
+
 def prepare_streams() -> None:
     """Open standard streams that a daemon has closed, or a picture would get their number, and our messages.
 
-    Letters that the terminal's encoding lacks are written as their numbers.
+    What standard error cannot take, on a full disk, into a pipe or a terminal that is gone, is lost: it is worth no
+    picture. Letters that the terminal's encoding lacks are written as their numbers.
     """
     for number in range(3):
         try:
@@ -46,5 +59,12 @@ def prepare_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 (for as long as we run)
+    if isinstance(sys.stderr, io.TextIOWrapper) and sys.stderr is sys.__stderr__:
+        sys.stderr = io.TextIOWrapper(
+            io.BufferedWriter(_Lossy(2, "w", closefd=False)),
+            encoding=sys.stderr.encoding,
+            errors="backslashreplace",
+            line_buffering=True,
+        )
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as Python does on standard error

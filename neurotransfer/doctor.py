@@ -5,7 +5,6 @@ it takes down on a processor that it was not built for.
 """
 
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -20,6 +19,7 @@ import psutil
 from neurotransfer import installed
 from neurotransfer.errors import NeurotransferError
 from neurotransfer.memory import allowance, largest_side
+from neurotransfer.pace import cores
 from neurotransfer.precision import choose_precision, processor_flags
 from neurotransfer.settings import DEFAULT
 from neurotransfer.weights import load_weights
@@ -106,7 +106,7 @@ def _tensorflow() -> Iterator[Finding]:
         return
     found, gpus = json.loads(done.stdout.splitlines()[-1])
     yield Finding("tensorflow", found)
-    yield Finding("device", ", ".join(gpus) if gpus else f"processor, {len(_cores())} cores")
+    yield Finding("device", ", ".join(gpus) if gpus else f"processor, {cores()} cores")
 
 
 def _limit_of_addresses() -> int | None:
@@ -117,11 +117,6 @@ def _limit_of_addresses() -> int | None:
         return None
     soft, _ = resource.getrlimit(resource.RLIMIT_AS)
     return soft if soft != resource.RLIM_INFINITY and soft < 2e9 else None
-
-
-def _cores() -> list[int]:
-    """Return the cores that this process may use."""
-    return list(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
 
 
 def _processor() -> Iterator[Finding]:

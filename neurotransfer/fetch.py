@@ -101,9 +101,14 @@ def _fetched(address: str, sha256: str | None, folder: Path, timeout: float, rep
     mark = hashlib.sha256(address.encode()).hexdigest()[:16]
     target = folder / f"{mark}.download"
     target.unlink(missing_ok=True)
-    download = _Resuming(folder / f"{mark}.part", timeout, report)
-    # The hash is checked below: the official file has two.
-    pooch.retrieve(address, known_hash=None, fname=target.name, path=folder, downloader=download)
+    part = folder / f"{mark}.part"
+    download = _Resuming(part, timeout, report)
+    try:
+        # The hash is checked below: the official file has two.
+        pooch.retrieve(address, known_hash=None, fname=target.name, path=folder, downloader=download)
+    finally:
+        if part.exists() and part.stat().st_size == 0:
+            part.unlink()
     method, expected = ("sha256", (sha256.lower(),)) if sha256 else ("md5", KNOWN_MD5)
     found = pooch.file_hash(str(target), method)
     if found not in expected:

@@ -5,7 +5,8 @@ Knows where they are, where they came from and whether runs use them; not how we
 
 import json
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from neurotransfer.errors import InputError, NeurotransferError
 from neurotransfer.files import sha256_of
 from neurotransfer.kernels import Kernels
 from neurotransfer.lock import NAME as LOCK
+from neurotransfer.lock import FolderLock
 from neurotransfer.npzfile import write_npz
 from neurotransfer.saving import LEFT_OVER, atomic_file
 
@@ -108,24 +110,15 @@ def required() -> Record:
     return found
 
 
-def require_none() -> None:
-    """Raise `InputError` if full weights are installed: they are not replaced unasked."""
-    found = record()
-    if found is not None:
-        raise InputError(
-            f"Full weights from {found.source} are installed already; run 'neurotransfer weights remove' first."
-        )
-
-
 def keep(
     kernels: Kernels, mean_pixel: tuple[float, float, float], source: str, layout: str, source_sha256: str
 ) -> Record:
-    """Write the archive and its record; runs go on with what they used before.
+    """Write the archive and its record into `folder_to_fill`; runs go on with what they used before.
 
     Raises:
         NeurotransferError: they cannot be written.
     """
-    path = prepared_folder() / ARCHIVE
+    path = folder() / ARCHIVE
     arrays = {
         f"{name}.{part}": array
         for name, pair in kernels.items()
@@ -135,10 +128,12 @@ def keep(
     return _write(Record(source, layout, source_sha256, sha256_of(path), used=False))
 
 
-def prepared_folder() -> Path:
-    """Return `folder`, made if need be.
+@contextmanager
+def folder_to_fill() -> Iterator[Path]:
+    """Yield `folder`, made if need be, to this process alone: two downloads into the same file would spoil it.
 
     Raises:
+        InputError: full weights are installed, which are not replaced unasked, or another process fills the folder.
         NeurotransferError: it cannot be made.
     """
     path = folder()
@@ -148,7 +143,18 @@ def prepared_folder() -> Path:
         raise NeurotransferError(f"{path} is no folder, or a link to nowhere; remove it.") from None
     except OSError as error:
         raise NeurotransferError(f"The folder {path} cannot be made: {error.strerror or error}.") from None
-    return path
+    lock = FolderLock(path)
+    try:
+        found = record()
+        if found is not None:
+            raise InputError(
+                f"Full weights from {found.source} are installed already; run 'neurotransfer weights remove' first."
+            )
+        yield path
+    finally:
+        lock.release()
+        with suppress(OSError):  # it holds something, which is the rule
+            path.rmdir()
 
 
 def use(full: bool) -> None:

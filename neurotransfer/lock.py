@@ -8,7 +8,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from neurotransfer.errors import InputError
+from neurotransfer.errors import InputError, NeurotransferError
 
 try:
     import fcntl
@@ -34,7 +34,9 @@ class FolderLock:
     def __init__(self, folder: Path) -> None:
         self._path = folder / NAME
         self._handle = -1
-        while fcntl is not None and not self._held():
+        while fcntl is not None and not self._held():  # its last owner may have removed the file meanwhile
+            if self._handle >= 0:
+                os.close(self._handle)
             self._handle = self._opened()
             try:
                 fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -54,11 +56,17 @@ class FolderLock:
             os.ftruncate(self._handle, 0)
             os.pwrite(self._handle, str(os.getpid()).encode(), 0)
 
+    def require(self) -> None:
+        """Raise `NeurotransferError` if the folder was removed or replaced: another run may be at work in its place."""
+        if self._handle >= 0 and not self._held():
+            raise NeurotransferError(f"The folder {self._path.parent} was removed or replaced while the run went on.")
+
     def release(self) -> None:
         """Remove the file, then let go: in this order nobody can lock a file that is about to vanish unnoticed."""
         if self._handle >= 0:
             with suppress(OSError):  # a folder that has become read-only keeps a file that holds nobody up
-                self._path.unlink()
+                if self._held():
+                    self._path.unlink()
             os.close(self._handle)
             self._handle = -1
 
@@ -84,17 +92,11 @@ class FolderLock:
         return f"{self._path} is no lock of this program and stays as it is; move it, or choose another folder."
 
     def _held(self) -> bool:
-        """Whether the open file is still the one in the folder: its last owner may have removed it meanwhile."""
-        if self._handle < 0:
-            return False
+        """Whether there is an open file, and it is the one in the folder."""
         try:
-            same = os.path.samestat(os.fstat(self._handle), self._path.lstat())
-        except FileNotFoundError:
-            same = False
-        if not same:
-            os.close(self._handle)
-            self._handle = -1
-        return same
+            return self._handle >= 0 and os.path.samestat(os.fstat(self._handle), self._path.lstat())
+        except (FileNotFoundError, NotADirectoryError):
+            return False
 
     def _tag(self) -> str:
         return os.pread(self._handle, 20, 0).decode("ascii", "replace").strip()

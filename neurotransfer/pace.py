@@ -149,6 +149,11 @@ def forecast(settings: Settings, sizes: list[tuple[int, int]], precision: str, m
     return _START + over[precision] * pixels * a_pixel / _product_rate()
 
 
+def cores() -> int:
+    """Return the number of the processor's cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _product_rate(size: int = 256) -> float:
     """Return the FLOPs a second of float32 matrix products on all cores, within some 0.01 s.
 
@@ -161,8 +166,7 @@ def _product_rate(size: int = 256) -> float:
         begun = time.perf_counter()
         matrix @ matrix
         taken.append(time.perf_counter() - begun)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores * 2.0 * size**3 / min(taken)
+    return cores() * 2.0 * size**3 / min(taken)
 
 
 def spoken(seconds: float) -> str:

@@ -125,6 +125,8 @@ class Recorder:
         wanted = self._plan.final_path()
         for place in (wanted, *_next_best(wanted)):
             try:
+                if place == wanted and self._plan.folder:
+                    self._require_folder()
                 self._save(place, step, bits=self._bits, **self._of_the_photo(step))
             except NeurotransferError as error:
                 trouble = trouble or error
@@ -132,11 +134,13 @@ class Recorder:
                 return place, trouble
         return None, trouble
 
+    def _require_folder(self) -> None:
+        """Raise `NeurotransferError` if the folder is no longer the one that this run has to itself."""
+        if self._plan.lock is not None:
+            self._plan.lock.require()
+
     def _snapshot(self, step: "Step") -> None:
-        try:
-            self._plan.snapshots.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise NeurotransferError(f"{self._plan.snapshots} cannot be made: {error.strerror or error}.") from error
+        self._require_folder()
         self._save(self._plan.snapshots / f"{step.index}.png", step)
 
     def _save(self, path: Path, step: "Step", **options: Any) -> None:
@@ -151,6 +155,7 @@ class Recorder:
 
     def _save_log(self, status: str) -> None:
         if self._plan.log is not None:
+            self._require_folder()
             with atomic_file(self._plan.log) as temporary:
                 temporary.write_text(json.dumps(self.report(status), indent=1) + "\n", encoding="utf-8")
 
@@ -161,7 +166,12 @@ class Recorder:
         begun = time.monotonic()
         record = {"losses": self._steps, "seconds": self._elapsed()}
         facts = {**self._private, "facts": self._facts, "record": record}
-        self._try("state", lambda: save_state(folder, facts, step.checkpoint() if step else None))
+
+        def save() -> None:
+            self._require_folder()
+            save_state(folder, facts, step.checkpoint() if step else None)
+
+        self._try("state", save)
         self._saved = time.monotonic()
         self._save_every = max(self._wanted_every, (self._saved - begun) / SAVE_SHARE)
 

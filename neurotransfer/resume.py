@@ -11,7 +11,7 @@ from neurotransfer.errors import InputError
 from neurotransfer.job import Earlier, Job, Prepared, prepare
 from neurotransfer.lock import FolderLock
 from neurotransfer.outputs import DEFAULT_SNAPSHOT_EVERY, in_folder
-from neurotransfer.pace import extended, is_finished
+from neurotransfer.pace import cores, extended, is_finished
 from neurotransfer.saving import LEFT_OVER
 from neurotransfer.settings import INITS, Settings
 from neurotransfer.sizes import plan_octaves
@@ -28,7 +28,7 @@ def prepare_resumed(
 ) -> Prepared:
     """Prepare the rest of the run in ``folder``, or ``more`` updates of a finished one; loads no TensorFlow.
 
-    In float32 on the same machine the picture is, byte for byte, the one that the unbroken run would have made.
+    In float32 on the same machine, with as many cores, the picture is, byte for byte, that of the unbroken run.
 
     Raises:
         InputError: there is no usable state, the run is finished and ``more`` is not given or the other way round,
@@ -54,6 +54,13 @@ def _prepare(folder: Path, lock: FolderLock, more: int | None, max_memory: float
         _compare(state.facts["facts"], prepared)
         if prepared.max_memory != state.facts["max_memory"]:
             logger.warning("--max-memory plans the run anew: the picture may not be, bit for bit, the unbroken run's.")
+        if state.facts["cores"] != cores():  # sums are split among them
+            logger.warning(
+                "The run had %s cores of the processor and goes on with %d: the picture may not be, bit for bit, the "
+                "unbroken run's.",
+                state.facts["cores"],
+                cores(),
+            )
     for left in folder.iterdir():
         if LEFT_OVER.fullmatch(left.name):
             left.unlink(missing_ok=True)

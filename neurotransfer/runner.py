@@ -11,6 +11,7 @@ from neurotransfer.errors import InputError, NeurotransferError, RunInterruptedE
 from neurotransfer.interrupts import Stop, stop_signals
 from neurotransfer.job import Prepared
 from neurotransfer.outputs import release
+from neurotransfer.pace import cores
 from neurotransfer.record import Recorder
 from neurotransfer.settings import INITS
 from neurotransfer.weights import BUILTIN, FULL, Weights, find_weights
@@ -78,6 +79,7 @@ def private(prepared: Prepared) -> dict[str, Any]:
         "style": str(job.style.absolute()),
         "weights": _name_of(prepared.weights),
         "max_memory": prepared.max_memory,
+        "cores": cores(),
         "init": str(Path(init).absolute()) if init not in INITS else init,
         "snapshot_every": job.snapshot_every,
         "bits": job.bits,

@@ -12,7 +12,7 @@ from neurotransfer.errors import InputError
 from neurotransfer.saving import atomic_file
 
 NAME = "state.npz"
-VERSION = 6
+VERSION = 7
 
 
 @dataclass(frozen=True)

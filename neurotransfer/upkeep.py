@@ -1,6 +1,7 @@
 """The commands around a run: ``neurotransfer weights ...`` and ``neurotransfer doctor``."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -48,21 +49,15 @@ def fetch(addresses: tuple[str, ...], sha256: str | None, timeout: float, quiet:
     from neurotransfer import installed
     from neurotransfer.fetch import ADDRESSES
     from neurotransfer.fetch import fetch as download
-    from neurotransfer.lock import FolderLock
     from neurotransfer.weights import install
 
-    installed.require_none()
-    folder = installed.prepared_folder()
-    lock = FolderLock(folder)  # two downloads into the same file would spoil it
-    try:
+    with installed.folder_to_fill() as folder:
         with _progress(quiet=quiet) as report:
             path, address = download(addresses or ADDRESSES, sha256, folder, timeout=timeout, report=report)
         try:
             record = install(path, address)
         finally:
             path.unlink(missing_ok=True)
-    finally:
-        lock.release()
     _tell_installed(record, quiet=quiet)
 
 
@@ -71,9 +66,12 @@ def fetch(addresses: tuple[str, ...], sha256: str | None, timeout: float, quiet:
 @option("-q", "--quiet", is_flag=True, help="Print errors only.")
 def import_(file: Path, quiet: bool) -> None:
     """Keep the weights in FILE as the full ones: MatConvNet .mat, Keras .h5 or .keras, NumPy .npz."""
+    from neurotransfer import installed
     from neurotransfer.weights import install
 
-    _tell_installed(install(file, file.name), quiet=quiet)
+    with installed.folder_to_fill():
+        record = install(file, file.name)
+    _tell_installed(record, quiet=quiet)
 
 
 def _tell_installed(record: object, *, quiet: bool) -> None:
@@ -116,14 +114,15 @@ def remove() -> None:
 
 @weights.command()
 @option("--weights", "choice", metavar="builtin|full|PATH", default=None, help="What to quantise; as for run.")
-@option("-o", "--output", type=PATH, required=True, help="The archive to write, .npz.")
-@option("--overwrite", is_flag=True, help="Replace an existing file.")
+# Variables for these two are meant for runs.
+@click.option("-o", "--output", type=PATH, required=True, help="The archive to write, .npz.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def quantise(choice: str | None, output: Path, overwrite: bool, as_json: bool) -> None:
     """Write weights with one byte each, as the built-in ones were made, and say what that costs."""
     if output.suffix.lower() != ".npz":
         raise InputError(f"--output must be a file name that ends with .npz; found {str(output)!r}.")
-    if output.exists() and not overwrite:
+    if os.path.lexists(output) and not overwrite:  # a link to nowhere is somebody's, too
         raise InputError(f"{output} exists; give another --output, or --overwrite.")
     if not output.parent.is_dir():
         raise InputError(f"The folder {output.parent} does not exist; make it first.")

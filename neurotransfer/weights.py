@@ -132,11 +132,12 @@ def _reader(path: Path) -> Callable[[Path], tuple[Kernels, tuple[float, float, f
 def install(file: Path, source: str) -> installed.Record:
     """Read the weights ``file`` and keep their convolution part as the full ones; ``source`` says where they came from.
 
+    The caller holds `installed.folder_to_fill`.
+
     Raises:
-        InputError: the file does not hold VGG-19, or full weights are installed already.
+        InputError: the file does not hold VGG-19.
         NeurotransferError: they cannot be written.
     """
-    installed.require_none()
     loaded = _load(_file(file))
     return installed.keep(loaded.layers, loaded.mean_pixel, source, loaded.source.layout, loaded.source.sha256)
 

@@ -422,7 +422,7 @@ def test_a_folder_that_vanishes_leaves_the_picture_beside_it(photo, painting, tm
     process.terminate()
     _, errors = process.communicate()
     assert process.returncode == 1
-    assert f"Error: out/{FOLDER}/final.png cannot be written: " in errors
+    assert f"Error: The folder out/{FOLDER} was removed or replaced while the run went on. " in errors
     assert f"The picture is out/{FOLDER}.png." in errors
     assert "Traceback" not in errors
     with Image.open(tmp_path / "out" / f"{FOLDER}.png") as picture:
