@@ -251,6 +251,16 @@ def test_full_standard_output_is_told(photo, painting, tmp_path):
     assert done.stderr == "Error: the output cannot be written: No space left on device.\n"
 
 
+def test_full_standard_error_costs_no_picture(photo, painting, tmp_path):
+    with Path("/dev/full").open("w") as full:
+        line = [COMMAND, "run", "-c", photo, "-s", painting, "--size", "48", "--steps", "2", "-o", tmp_path / "r.png"]
+        done = subprocess.run(line, stdout=subprocess.PIPE, stderr=full, text=True, env=clean_environment())
+        assert (done.returncode, done.stdout.startswith("Painted in ")) == (0, True)
+        again = subprocess.run(line, stderr=full, env=clean_environment())
+    assert again.returncode == 2
+    assert (tmp_path / "r.png").exists()
+
+
 def test_a_time_budget_leaves_steps_out(command, photo, painting, tmp_path):
     begun = time.monotonic()
     arguments = ("--size", "64", "--steps", "100000", "--time-budget", "6s", "-o", "r.png", "--json")

@@ -217,6 +217,7 @@ def test_offline(tmp_path, monkeypatch):
         port = free.getsockname()[1]
     with pytest.raises(NeurotransferError, match="refused the connection"):
         fetch([f"http://127.0.0.1:{port}/a.mat"], None, tmp_path, timeout=1, report=lambda *_: None)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_host_that_nobody_knows_is_asked_for_once(server, tmp_path, monkeypatch):

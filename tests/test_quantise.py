@@ -68,4 +68,9 @@ def test_the_command(command, tmp_path, weights):
     before = (tmp_path / "small.npz").read_bytes()
     assert command("weights", "quantise", "-o", "small.npz").returncode == 2
     assert (tmp_path / "small.npz").read_bytes() == before
+    (tmp_path / "link.npz").symlink_to("nowhere/at/all.npz")
+    assert command("weights", "quantise", "-o", "link.npz", NEUROTRANSFER_OVERWRITE="1").returncode == 2
+    assert (tmp_path / "link.npz").is_symlink()
+    missing = command("weights", "quantise", NEUROTRANSFER_OUTPUT="output/")  # meant for runs
+    assert "Missing option '-o'" in missing.stderr
     assert command("weights", "quantise", "-o", "small.txt").stderr.startswith("Error: --output must be a file name")

@@ -12,7 +12,7 @@ import pytest
 
 from neurotransfer import record
 from neurotransfer.checkpoint import Checkpoint
-from neurotransfer.errors import NeurotransferError
+from neurotransfer.errors import InputError, NeurotransferError
 from neurotransfer.lock import FolderLock
 from neurotransfer.objective import Losses
 from neurotransfer.outputs import OutputPlan, in_folder
@@ -65,6 +65,30 @@ def test_a_used_up_quota_costs_no_picture(tmp_path, monkeypatch, caplog):
         kept.finish("finished")
     assert elsewhere.is_file()
     assert [path.name for path in folder.iterdir()] == ["run.lock"]
+
+
+def test_a_run_stays_away_from_a_folder_that_another_one_made_in_its_place(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(record, "SAVE_SHARE", 1e9)  # a state each step, however long that takes
+    folder, aside, elsewhere = tmp_path / "run", tmp_path / "aside", tmp_path / "run.png"
+    folder.mkdir()
+    first = FolderLock(folder)
+    kept = recorder(in_folder(folder, 1, first), save_every=0.0)
+    kept.add(step())
+    assert (folder / "0.png").is_file()
+    folder.rename(aside)
+    folder.mkdir()
+    second = FolderLock(folder)
+    kept.add(step(1))
+    for what in ("snapshot", "state"):
+        assert f"The {what} was not saved, the run goes on: The folder {folder} was removed or replaced" in caplog.text
+    with pytest.raises(NeurotransferError, match=f"removed or replaced .* The picture is {elsewhere}[.]$"):
+        kept.finish("finished")
+    first.release()
+    assert [path.name for path in folder.iterdir()] == ["run.lock"]
+    with pytest.raises(InputError, match="in use by another run"):
+        FolderLock(folder)
+    second.release()
+    assert list(folder.iterdir()) == []
 
 
 def test_without_its_log_a_run_says_where_the_picture_is(tmp_path):

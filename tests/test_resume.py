@@ -258,6 +258,10 @@ def test_the_memory_plan_and_the_weights_are_those_of_the_beginning(photo, paint
         assert resumed.facts["weights"]["sha256"] == prepared.facts["weights"]["sha256"]
         assert "planned with more memory than there is now" in caplog.text
     assert "plans the run anew" not in caplog.text
+    assert "cores of the processor" not in caplog.text
+    monkeypatch.setattr("neurotransfer.resume.cores", lambda: 77)
+    release(resume.prepare_resumed(folder).plan)
+    assert "cores of the processor and goes on with 77: the picture may not be, bit for bit, the unb" in caplog.text
     release(resume.prepare_resumed(folder, max_memory=8e9).plan)
     assert "--max-memory plans the run anew: the picture may not be, bit for bit, the unbroken run's." in caplog.text
     with pytest.raises(NeurotransferError, match=r"this process may take 0\.2 GB"):
@@ -427,6 +431,20 @@ def test_a_folder_that_vanishes_leaves_the_picture_beside_it(photo, painting, tm
     assert "Traceback" not in errors
     with Image.open(tmp_path / "out" / f"{FOLDER}.png") as picture:
         picture.load()
+
+
+def test_ctrl_c_after_the_readers_end_saves_the_state(photo, painting, tmp_path):
+    """As of ``neurotransfer run ... 2>&1 | tee log``, where Ctrl-C ends both."""
+    folder = tmp_path / "out" / FOLDER
+    process = start(tmp_path, "run", *INPUTS, "--size", "64", "--steps", "5000", "--tolerance", "0", "-o", "out/")
+    wait_for(lambda: (folder / "40.png").exists(), process)
+    process.stderr.close()
+    time.sleep(5.5)  # a line every five seconds
+    process.send_signal(signal.SIGINT)
+    assert process.wait() == 130
+    assert json.loads((folder / "run.json").read_text())["status"].startswith("stopped: Interrupted at step ")
+    with np.load(folder / "state.npz") as state:
+        assert "image" in state
 
 
 @pytest.mark.parametrize(("limit", "code"), [(30_000, 0), (2_000, 1)])
