@@ -95,7 +95,7 @@ class FolderLock:
         """Whether there is an open file, and it is the one in the folder."""
         try:
             return self._handle >= 0 and os.path.samestat(os.fstat(self._handle), self._path.lstat())
-        except (FileNotFoundError, NotADirectoryError):
+        except OSError:
             return False
 
     def _tag(self) -> str:
