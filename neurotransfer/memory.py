@@ -36,7 +36,7 @@ _PAINTING = 15.0  # a pixel of the painting at its size for the result, beyond a
 _PAIR = 24.0  # a pixel of the result: one pair of L-BFGS, in float32
 _WINDOW = 130.0  # a pixel of a window, besides its activations
 _MAX_POOLING = 100.0  # a pixel of a window
-_WINOGRAD = 100.0  # a pixel of a whole picture in float32
+_WINOGRAD = {"bfloat16": 40.0, "float32": 100.0}  # a pixel of a whole picture
 _HOLES = 1.3  # of what windows take: tiles leave holes in TensorFlow's memory, of up to 40 % by chance
 _OCTAVES_HOLES = 2.0  # likewise, where each octave has windows of its own shape
 
@@ -112,7 +112,7 @@ def _plans(
         for most in (None, *WINDOWS):
             if most is None or most < pixels:
                 seen = pixels if most is None else most * holes
-                moved = pixels * _WINOGRAD if most is None and precision == "float32" else 0.0
+                moved = pixels * _WINOGRAD[precision] if most is None else 0.0
                 yield MemoryPlan(most, history, half, fixed + pairs + seen * window + moved)
 
 
