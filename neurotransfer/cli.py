@@ -5,18 +5,16 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from neurotransfer.console import log_to_stderr, one_line, prepare_streams, say
 from neurotransfer.errors import InputError, NeurotransferError
+from neurotransfer.interrupts import heeded_signals
 from neurotransfer.options import BYTES, DURATION, PATH, objective_options, option, run_options, to_settings
 from neurotransfer.paper import PAPERS
 from neurotransfer.upkeep import doctor, weights
@@ -257,7 +255,7 @@ def main() -> None:
     """Run the command line; every known error becomes one sentence on standard error and an exit code."""
     prepare_streams()
     try:
-        with _heeded_signals():
+        with heeded_signals():
             code = cli.main(prog_name="neurotransfer", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
@@ -283,21 +281,3 @@ def main() -> None:
             say("Interrupted.", err=True)
         code = stop.code
     sys.exit(code)
-
-
-@contextmanager
-def _heeded_signals() -> Iterator[None]:
-    """Have Ctrl-C and SIGTERM raise KeyboardInterrupt and SystemExit, unless they are to be ignored."""
-
-    def stop(number: int, _: FrameType | None) -> NoReturn:
-        if number == signal.SIGINT:
-            raise KeyboardInterrupt
-        sys.exit(128 + number)
-
-    numbers = [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) != signal.SIG_IGN]
-    previous = {number: signal.signal(number, stop) for number in numbers}
-    try:
-        yield
-    finally:  # what is said after this, and Python's end, are interrupted as its beginning was
-        for number, handler in previous.items():
-            signal.signal(number, handler)

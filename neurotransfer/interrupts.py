@@ -1,11 +1,13 @@
-"""Ctrl-C, SIGTERM and SIGHUP as a note to be read between two steps: no file and no import is cut in half."""
+"""Ctrl-C, SIGTERM and SIGHUP: during a run a note to be read between two steps, so that nothing is cut in half."""
 
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import NoReturn
 
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
@@ -36,11 +38,34 @@ def stop_signals() -> Iterator[Stop]:
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
+    with _handled(_SIGNALS, note):
+        yield stop
+
+
+@contextmanager
+def heeded_signals() -> Iterator[None]:
+    """Have Ctrl-C and SIGTERM raise KeyboardInterrupt and SystemExit, unless they are to be ignored.
+
+    What is said afterwards, and Python's end, are interrupted as its beginning was: see ``__main__``.
+    """
+
+    def stop(number: int, _: FrameType | None) -> NoReturn:
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        sys.exit(128 + number)
+
+    with _handled([signal.SIGINT, signal.SIGTERM], stop):
+        yield
+
+
+@contextmanager
+def _handled(numbers: list[signal.Signals], handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Have ``handler`` called for those signals that are not ignored; afterwards what was called before."""
     previous = {
-        number: signal.signal(number, note) for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN
+        number: signal.signal(number, handler) for number in numbers if signal.getsignal(number) != signal.SIG_IGN
     }
     try:
-        yield stop
+        yield
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        for number, former in previous.items():
+            signal.signal(number, former)
