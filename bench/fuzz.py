@@ -269,9 +269,9 @@ def read_them(folder):
     """In a child: read each file whose name comes in; tell in one line of JSON what became of it."""
     import warnings
 
-    from neurotransfer.errors import InputError
-    from neurotransfer.images import opacity, open_picture, pixels
-    from neurotransfer.saving import save_image
+    from neurotransfer.image_io.arrays import opacity, open_picture, pixels
+    from neurotransfer.image_io.saving import save_image
+    from neurotransfer.system.errors import InputError
 
     warnings.simplefilter("error")
     resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))  # the machine's sake; what counts is measured

@@ -20,9 +20,9 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 with atheris.instrument_imports(include=["neurotransfer", "PIL"]):
-    from neurotransfer.errors import InputError
-    from neurotransfer.images import open_picture
-    from neurotransfer.weights import load_weights
+    from neurotransfer.image_io.arrays import open_picture
+    from neurotransfer.system.errors import InputError
+    from neurotransfer.vgg.weights import load_weights
 
 
 def seeds(target: str) -> dict[str, bytes]:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from neurotransfer.errors import InputError
-from neurotransfer.weights import load_weights
 from tests.matconvnet import matconvnet, write
+
+from neurotransfer.system.errors import InputError
+from neurotransfer.vgg.weights import load_weights
 from tests.mutations import bases, mutated
 
 

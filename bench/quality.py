@@ -31,12 +31,12 @@ from pairs import PAINTINGS, PHOTOS, cut
 from PIL import Image
 
 from neurotransfer import load_image, preset
-from neurotransfer.backend import tf
-from neurotransfer.images import Array
-from neurotransfer.losses import gram
-from neurotransfer.objective import Objective
-from neurotransfer.vgg import VGG19
-from neurotransfer.weights import load_weights
+from neurotransfer.image_io.arrays import Array
+from neurotransfer.system.tensorflow import tf
+from neurotransfer.transfer.losses import gram
+from neurotransfer.transfer.objective import Objective
+from neurotransfer.vgg.network import VGG19
+from neurotransfer.vgg.weights import load_weights
 
 HERE = Path(__file__).parent
 SHEETS = HERE.parent / "docs" / "quality"

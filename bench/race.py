@@ -26,7 +26,9 @@ from pairs import cut
 
 HERE = Path(__file__).parent
 COMMAND = Path(sys.executable).parent / "neurotransfer"
-PLAIN = "from neurotransfer import cli, vgg; vgg._WORTH_IT.clear(); cli.main()"
+PLAIN = (
+    "from neurotransfer.cli import main; from neurotransfer.vgg import network; network._WORTH_IT.clear(); main.main()"
+)
 PAIRS = (("chelsea_cat", "starry_night"), ("astronaut", "reading"), ("roebling_bridge", "ducks"))
 ENTRIES = {
     "fast (L-BFGS)": (["--preset", "fast"], (13, 15, 17, 19, 21, 23, 25, 28)),

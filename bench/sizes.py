@@ -22,8 +22,10 @@ def measure(width: int, height: int, most_pixels: int | None, precision: str) ->
     """Run in a child process: the start, one timed update, and one that needs no gradient."""
     from PIL import Image
 
-    from neurotransfer import Settings, memory, pyramid
-    from neurotransfer.record import peak_memory_mb
+    from neurotransfer import Settings
+    from neurotransfer.runs.recorder import peak_memory_mb
+    from neurotransfer.transfer import memory
+    from neurotransfer.transfer import stylize as pyramid
 
     settings = Settings(size="original", steps=2, octaves=False, precision=precision)
     (plan,) = (
@@ -43,8 +45,9 @@ def measure(width: int, height: int, most_pixels: int | None, precision: str) ->
 
 
 def main(arguments: list[str]) -> None:
-    from neurotransfer import Settings, memory
-    from neurotransfer.precision import choose_precision
+    from neurotransfer import Settings
+    from neurotransfer.system.cpu import choose_precision
+    from neurotransfer.transfer import memory
 
     precision = "float32" if "float32" in arguments else "auto"
     limits = [float(word) for word in arguments if word.replace(".", "").isdigit()]

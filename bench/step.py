@@ -23,14 +23,14 @@ from pairs import cut
 from plain_loop import MEAN, loss_and_gradient, network
 
 from neurotransfer import load_image, preset
-from neurotransfer.backend import tf
-from neurotransfer.layers import KERNEL_SHAPES
-from neurotransfer.objective import Objective
-from neurotransfer.optimizers import Adam
-from neurotransfer.sizes import needed_layers
-from neurotransfer.tiles import positions
-from neurotransfer.vgg import VGG19
-from neurotransfer.weights import load_weights
+from neurotransfer.system.tensorflow import tf
+from neurotransfer.transfer.objective import Objective
+from neurotransfer.transfer.optimizers import Adam
+from neurotransfer.transfer.plan import needed_layers
+from neurotransfer.transfer.tiles import positions
+from neurotransfer.vgg.layers import KERNEL_SHAPES
+from neurotransfer.vgg.network import VGG19
+from neurotransfer.vgg.weights import load_weights
 
 COMMAND = Path(sys.executable).parent / "neurotransfer"
 ROUNDS = 15

@@ -12,21 +12,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from neurotransfer.errors import NeurotransferError
-    from neurotransfer.images import load_image
-    from neurotransfer.pyramid import Step, stylize
-    from neurotransfer.saving import save_image
-    from neurotransfer.settings import PRESETS, Settings, preset
+    from neurotransfer.image_io.arrays import load_image
+    from neurotransfer.image_io.saving import save_image
+    from neurotransfer.system.errors import NeurotransferError
+    from neurotransfer.transfer.settings import PRESETS, Settings, preset
+    from neurotransfer.transfer.stylize import Step, stylize
 
 _HOMES = {
-    "stylize": "pyramid",
-    "Step": "pyramid",
-    "Settings": "settings",
-    "PRESETS": "settings",
-    "preset": "settings",
-    "load_image": "images",
-    "save_image": "saving",
-    "NeurotransferError": "errors",
+    "stylize": "transfer.stylize",
+    "Step": "transfer.stylize",
+    "Settings": "transfer.settings",
+    "PRESETS": "transfer.settings",
+    "preset": "transfer.settings",
+    "load_image": "image_io.arrays",
+    "save_image": "image_io.saving",
+    "NeurotransferError": "system.errors",
 }
 
 __all__ = ["PRESETS", "NeurotransferError", "Settings", "Step", "load_image", "preset", "save_image", "stylize"]

@@ -11,9 +11,9 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, lambda number, _: os._exit(128 + number))
-    from neurotransfer import cli
+    from neurotransfer.cli.main import main as run_command
 
-    cli.main()
+    run_command()
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def golden():
 
 @pytest.fixture(scope="session")
 def weights():
-    from neurotransfer.weights import load_weights
+    from neurotransfer.vgg.weights import load_weights
 
     return load_weights("builtin")
 

@@ -6,9 +6,8 @@ import struct
 import numpy as np
 from scipy.io import savemat
 
-from neurotransfer.layers import KERNEL_SHAPES, LAYERS
-
-from .matconvnet import matconvnet
+from neurotransfer.vgg.layers import KERNEL_SHAPES, LAYERS
+from tests.vgg.matconvnet import matconvnet
 
 
 class SmallWeights:

@@ -10,10 +10,9 @@ from pathlib import Path
 import click
 import pytest
 
-from neurotransfer.cli import cli
-from neurotransfer.settings import PRESETS, Settings
-
-from .conftest import IMAGES
+from neurotransfer.cli.main import cli
+from neurotransfer.transfer.settings import PRESETS, Settings
+from tests.conftest import IMAGES
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

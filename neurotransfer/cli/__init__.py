@@ -1,0 +1,1 @@
+"""The command line. Click is imported here and nowhere else."""

@@ -1,0 +1,283 @@
+"""The command line: a Click command a verb; options become Settings and a Job, errors a sentence and an exit code."""
+
+import errno
+import json
+import signal
+import sys
+import time
+from copy import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from neurotransfer.cli.console import log_to_stderr, one_line, prepare_streams, say
+from neurotransfer.cli.options import BYTES, DURATION, PATH, objective_options, option, run_options, to_settings
+from neurotransfer.cli.weights import doctor, weights
+from neurotransfer.runs.print_sizes import PAPERS
+from neurotransfer.system.errors import InputError, NeurotransferError
+from neurotransfer.system.signals import heeded_signals
+
+if TYPE_CHECKING:
+    from neurotransfer.runs.job import Prepared
+
+EPILOG = "Every option can also be given as an environment variable: NEUROTRANSFER_STYLE_WEIGHT for --style-weight."
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=EPILOG)
+@click.version_option(package_name="neurotransfer")
+def cli() -> None:
+    """Paint photographs in the style of pictures."""
+
+
+save_every_option = option(
+    "--save-every",
+    type=DURATION,
+    default=30.0,
+    show_default="30s",
+    help="Time between savings of a run folder's state.",
+)
+max_memory_option = option(
+    "--max-memory", type=BYTES, show_default="most of what is free", help="Memory to stay below: 2G, 800M."
+)
+quiet_option = option("-q", "--quiet", is_flag=True, help="Print errors only.")
+verbose_option = option("-v", "--verbose", is_flag=True, help="Print what is decided, and why.")
+as_json_option = option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object at the end; all else goes to standard error."
+)
+
+
+@cli.command(epilog=EPILOG)
+@option("-c", "--content", type=PATH, show_default="a shipped photo", help="The photo.")
+@option("-s", "--style", type=PATH, show_default="a shipped painting", help="The painting.")
+@option(
+    "-o",
+    "--output",
+    metavar="PATH",
+    default="output/",
+    show_default=True,
+    help="A folder, in which the run gets its own, or a file name (.png .jpg .webp .tif).",
+)
+@option("--overwrite", is_flag=True, help="Replace an existing result.")
+@option("--snapshot-every", metavar="N", type=click.IntRange(min=0), show_default="20 in a folder, 0 for a file",
+        help="Steps between saved snapshots; 0 for none.")  # fmt: skip
+@save_every_option
+@option("--time-budget", type=DURATION, show_default="none", help="Do the best that fits: 90s, 10m, 1h.")
+@option(
+    "--print", "paper", type=click.Choice(list(PAPERS)), help="Fill this sheet: sets the size, enlarging if need be."
+)
+@option("--dpi", type=float, show_default="300 with --print", help="Pixels per inch, noted in the files.")
+@option(
+    "--bits", type=click.Choice(["8", "16"]), default="8", show_default=True, help="Depth of the result; 16: PNG, TIFF."
+)
+@option("--alpha", type=click.Choice(["keep", "flatten"]), default="keep", show_default=True,
+        help="The photo's transparency: put back into the result, or laid over white.")  # fmt: skip
+@option("--keep-gps", is_flag=True, help="Carry the place over from the photo's EXIF, too.")
+@max_memory_option
+@objective_options
+@run_options
+@quiet_option
+@verbose_option
+@as_json_option
+def run(
+    content: Path | None,
+    style: Path | None,
+    output: str,
+    overwrite: bool,
+    snapshot_every: int | None,
+    save_every: float,
+    time_budget: float | None,
+    paper: str | None,
+    dpi: float | None,
+    bits: str,
+    alpha: str,
+    keep_gps: bool,
+    max_memory: float | None,
+    max_pixels: int | None,
+    preset: str,
+    weights: str | None,
+    quiet: bool,
+    verbose: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Paint one photo in the style of one picture."""
+    begun = time.monotonic()
+    log_to_stderr(quiet=quiet, verbose=verbose)
+    if paper and given["size"] is not None:
+        raise InputError("--print sets the size; give it or --size, not both.")
+    settings = to_settings(preset, given)
+
+    from neurotransfer.runs.job import Job, prepare
+    from neurotransfer.runs.samples import PAINTING, PHOTO
+
+    job = Job(
+        content or PHOTO,
+        style or PAINTING,
+        settings,
+        output,
+        weights,
+        snapshot_every=snapshot_every,
+        save_every=save_every,
+        overwrite=overwrite,
+        paper=paper,
+        dpi=dpi,
+        bits=int(bits),
+        alpha=alpha,
+        keep_gps=keep_gps,
+        max_memory=max_memory,
+        max_pixels=max_pixels,
+        time_budget=time_budget,
+    )
+    prepared = prepare(job)
+    _paint(prepared, begun, quiet=quiet, as_json=as_json)
+
+
+def _refuse(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    source = context.get_parameter_source(parameter.name or "")
+    if source == ParameterSource.COMMANDLINE:
+        raise InputError(
+            f"{parameter.opts[-1]} cannot change in a run that is begun; leave it out, or start a new run."
+        )
+    if source == ParameterSource.ENVIRONMENT and parameter.name not in _PICTURE_STAYS:
+        raise InputError(f"{parameter.envvar} cannot change in a run that is begun; unset it, or start a new run.")
+    return value
+
+
+_PICTURE_STAYS = ("output", "overwrite", "snapshot_every", "max_pixels")
+"""Options that do not shape the picture: variables for them may stay set."""
+
+
+def _refusing(command: click.Command) -> click.Command:
+    """Give a command, hidden, the options that only ``run`` has, to be refused by name."""
+    own = {parameter.name for parameter in command.params}
+    for parameter in run.params:
+        if parameter.name not in own and isinstance(parameter, click.Option):
+            refused = copy(parameter)
+            refused.hidden, refused.expose_value, refused.callback = True, False, _refuse
+            refused.type = refused.type if refused.is_flag else click.STRING  # wrong values are refused by name, too
+            command.params.append(refused)
+    return command
+
+
+@_refusing
+@cli.command(epilog=EPILOG)
+@click.argument("folder", type=PATH, metavar="RUN_FOLDER")
+@click.option("--more", type=click.IntRange(1, 1_000_000), metavar="N", help="Add N updates to a finished run.")
+@save_every_option
+@max_memory_option
+@quiet_option
+@verbose_option
+@as_json_option
+def resume(
+    folder: Path,
+    more: int | None,
+    save_every: float,
+    max_memory: float | None,
+    quiet: bool,
+    verbose: bool,
+    as_json: bool,
+) -> None:
+    """Go on with an interrupted run, or extend a finished one.
+
+    Its settings, photo and painting are those it began with. In float32 on the same machine, with as many cores,
+    the picture is, byte for byte, that of a run without a break.
+    """
+    begun = time.monotonic()
+    log_to_stderr(quiet=quiet, verbose=verbose)
+
+    from neurotransfer.runs.resume import prepare_resumed
+
+    prepared = prepare_resumed(folder, more=more, max_memory=max_memory, save_every=save_every)
+    _paint(prepared, begun, quiet=quiet, as_json=as_json)
+
+
+def _paint(prepared: "Prepared", begun: float, *, quiet: bool, as_json: bool) -> None:
+    from neurotransfer.cli.progress import progress
+    from neurotransfer.runs.runner import run_job
+
+    with progress(prepared.updates, quiet=quiet) as on_step:
+        result = run_job(prepared, on_step)
+    if as_json:
+        click.echo(json.dumps({"picture": str(result.picture), **result.report}))
+    elif not quiet:
+        say(f"Painted in {time.monotonic() - begun:.0f} s: {result.picture}")
+
+
+@cli.command(epilog=EPILOG)
+@option("-c", "--content", type=PATH, required=True, help="The photo.")
+@option("-s", "--style", type=PATH, required=True, help="The painting.")
+@objective_options
+@option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
+@click.argument("images", type=PATH, nargs=-1, required=True, metavar="IMAGE...")
+def evaluate(
+    content: Path,
+    style: Path,
+    images: tuple[Path, ...],
+    preset: str,
+    weights: str | None,
+    max_pixels: int | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Print content, style and total loss of existing pictures.
+
+    Each is measured at its own size, or at --size where that is given; weights are included, as in a run.
+    """
+    settings = to_settings(preset, given)
+    side = given["size"] if isinstance(given["size"], int) else None
+
+    from neurotransfer.runs.evaluate import evaluate as measure
+
+    rows = [
+        {"file": str(path), **losses._asdict(), "total": losses.total}
+        for path, losses in measure(images, content, style, settings, weights, side, max_pixels)
+    ]
+    if as_json:
+        inputs = {"content": content.name, "style": style.name}
+        click.echo(json.dumps({**inputs, "settings": settings.as_json(), "images": rows}))
+        return
+    for row in rows:
+        row["file"] = one_line(str(row["file"]))
+    width = max(len(str(row["file"])) for row in rows)
+    click.echo(f"{'picture':{width}}  {'content':>10}  {'style':>10}  {'tv':>10}  {'extremes':>10}  {'total':>10}")
+    for row in rows:
+        figures = "  ".join(f"{row[term]:10.4g}" for term in ("content", "style", "tv", "extremes", "total"))
+        click.echo(f"{row['file']:{width}}  {figures}")
+
+
+cli.add_command(weights)
+cli.add_command(doctor)
+
+
+def main() -> None:
+    """Run the command line; every known error becomes one sentence on standard error and an exit code."""
+    prepare_streams()
+    try:
+        with heeded_signals():
+            code = cli.main(prog_name="neurotransfer", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        code = error.exit_code
+    except click.ClickException as error:
+        say(f"Error: {error.format_message()}", err=True)
+        code = error.exit_code
+    except NeurotransferError as error:
+        say(f"Error: {error}", err=True)
+        code = error.exit_code
+    except MemoryError:  # outside of the steps, where the run sees to it
+        say("Error: The memory ran out; give a smaller --size, or smaller pictures.", err=True)
+        code = 1
+    except OSError as error:  # files are handled where they are used: this is standard output, or a strange name
+        what = f"{error.filename} cannot be used" if error.filename else "the output cannot be written"
+        say(f"Error: {what}: {error.strerror or error}.", err=True)
+        code = 2 if error.errno == errno.ENAMETOOLONG else 1
+    except (click.Abort, KeyboardInterrupt):
+        say("Interrupted.", err=True)
+        code = 130
+    except SystemExit as stop:  # SIGTERM outside of the steps, or Click's answer to a closed pipe
+        if stop.code == 128 + signal.SIGTERM:
+            say("Interrupted.", err=True)
+        code = stop.code
+    sys.exit(code)

@@ -1,0 +1,193 @@
+"""The commands around a run: ``neurotransfer weights ...`` and ``neurotransfer doctor``."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from neurotransfer.cli.console import say
+from neurotransfer.cli.options import DURATION, PATH, option
+from neurotransfer.system.errors import InputError, NeurotransferError
+
+SECONDS_BETWEEN_LINES = 5.0
+
+
+@click.group()
+def weights() -> None:
+    """Look at the VGG-19 weights, fetch, import, choose, check and quantise them."""
+
+
+@weights.command()
+@option("--weights", "choice", metavar="builtin|full|PATH", default=None, help="As for run.")
+@option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def info(choice: str | None, as_json: bool) -> None:
+    """Say which weights would be used, where they lie, their layout and hash."""
+    from neurotransfer.vgg.weights import load_weights
+
+    source = load_weights(choice).source
+    if as_json:
+        click.echo(json.dumps({**source.as_json(), "path": str(source.path)}))
+        return
+    for name, value in (("file", source.path), ("layout", source.layout), ("sha256", source.sha256)):
+        say(f"{name:7} {value}")
+
+
+@weights.command()
+@option("--url", "addresses", multiple=True, metavar="ADDRESS", show_default="where MatConvNet published it",
+        help="A mirror of the file; repeatable, tried in this order.")  # fmt: skip
+@option("--sha256", metavar="HEX", show_default="the official file's MD5", help="Hash of another file of VGG-19.")
+@option("--timeout", type=DURATION, default=30.0, show_default="30s",
+        help="Time without a byte after which a connection is given up.")  # fmt: skip
+@option("-q", "--quiet", is_flag=True, help="Print errors only.")
+def fetch(addresses: tuple[str, ...], sha256: str | None, timeout: float, quiet: bool) -> None:
+    """Download the official full-precision weights (580 MB) and keep what is needed of them (80 MB)."""
+    from neurotransfer.vgg import cache as installed
+    from neurotransfer.vgg.download import ADDRESSES
+    from neurotransfer.vgg.download import fetch as download
+    from neurotransfer.vgg.weights import install
+
+    with installed.folder_to_fill() as folder:
+        with _progress(quiet=quiet) as report:
+            path, address = download(addresses or ADDRESSES, sha256, folder, timeout=timeout, report=report)
+        try:
+            record = install(path, address)
+        finally:
+            path.unlink(missing_ok=True)
+    _tell_installed(record, quiet=quiet)
+
+
+@weights.command("import")
+@click.argument("file", type=PATH)
+@option("-q", "--quiet", is_flag=True, help="Print errors only.")
+def import_(file: Path, quiet: bool) -> None:
+    """Keep the weights in FILE as the full ones: MatConvNet .mat, Keras .h5 or .keras, NumPy .npz."""
+    from neurotransfer.vgg import cache as installed
+    from neurotransfer.vgg.weights import install
+
+    with installed.folder_to_fill():
+        record = install(file, file.name)
+    _tell_installed(record, quiet=quiet)
+
+
+def _tell_installed(record: object, *, quiet: bool) -> None:
+    if not quiet:
+        say(f"Installed: {record.path}, from {record.source}")  # type: ignore[attr-defined]
+        click.echo("Runs use them with --weights full, or always after: neurotransfer weights use full")
+
+
+@weights.command()
+@click.argument("which", type=click.Choice(["builtin", "full"]))
+def use(which: str) -> None:
+    """Let runs use the built-in weights, or the full ones."""
+    from neurotransfer.vgg import cache as installed
+    from neurotransfer.vgg.weights import verify as check
+
+    if which == "full":
+        installed.required()
+        check()  # else every run would fail
+    installed.use(which == "full")
+    click.echo(f"Runs use the {'full' if which == 'full' else 'built-in'} weights.")
+
+
+@weights.command()
+def verify() -> None:
+    """Check that the weights are what they were when they were made."""
+    from neurotransfer.vgg.weights import verify as check
+
+    for name, digest, source in check():
+        say(f"{name:7} sound  {digest}  {source}")
+
+
+@weights.command()
+def remove() -> None:
+    """Delete the full weights, and what an interrupted download left; runs use the built-in ones again."""
+    from neurotransfer.vgg import cache as installed
+
+    freed = installed.remove()
+    click.echo(f"Removed: {freed / 1e6:.0f} MB." if freed else "There was nothing to remove.")
+
+
+@weights.command()
+@option("--weights", "choice", metavar="builtin|full|PATH", default=None, help="What to quantise; as for run.")
+# Variables for these two are meant for runs.
+@click.option("-o", "--output", type=PATH, required=True, help="The archive to write, .npz.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def quantise(choice: str | None, output: Path, overwrite: bool, as_json: bool) -> None:
+    """Write weights with one byte each, as the built-in ones were made, and say what that costs."""
+    if output.suffix.lower() != ".npz":
+        raise InputError(f"--output must be a file name that ends with .npz; found {str(output)!r}.")
+    if os.path.lexists(output) and not overwrite:  # a link to nowhere is somebody's, too
+        raise InputError(f"{output} exists; give another --output, or --overwrite.")
+    if not output.parent.is_dir():
+        raise InputError(f"The folder {output.parent} does not exist; make it first.")
+    from neurotransfer.vgg.formats.npz import write_npz
+    from neurotransfer.vgg.quantize import quantised
+    from neurotransfer.vgg.weights import load_weights
+
+    source = load_weights(choice)
+    arrays, errors = quantised(source)
+    write_npz(output, arrays, compressed=True)
+    if as_json:
+        click.echo(json.dumps({"file": str(output), "source": source.source.as_json(), "errors": errors}))
+        return
+    click.echo(f"{'layer':8} {'error':>8}   of the kernel's root mean square")
+    for name, error in errors.items():
+        click.echo(f"{name:8} {error:8.4%}")
+    say(f"Written: {output}")
+
+
+@click.command()
+@option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def doctor(as_json: bool) -> None:
+    """Look at this machine and this installation, and say what is wrong and how to mend it."""
+    from neurotransfer.runs.doctor import examine
+
+    problems = 0
+    report = {}
+    for finding in examine():
+        problems += finding.problem is not None
+        report[finding.name] = {"found": finding.found, "problem": finding.problem}
+        if not as_json:
+            say(f"{'PROBLEM' if finding.problem else 'ok':7}  {finding.name:13}  {finding.found}")
+            if finding.problem:
+                say(f"{'':9}{finding.problem}")
+    if as_json:
+        click.echo(json.dumps({"problems": problems, "findings": report}))
+    if problems:
+        count = "One problem was" if problems == 1 else f"{problems} problems were"
+        raise NeurotransferError(f"{count} found; the report says how to mend {'it' if problems == 1 else 'them'}.")
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """Yield a callable that shows (bytes here, bytes in all) on standard error: a bar, or a line every few seconds."""
+    if quiet:
+        yield lambda *_: None
+    elif sys.stderr.isatty():
+        with click.progressbar(length=1, file=sys.stderr, label="Fetching") as bar:
+
+            def show(done: int, total: int) -> None:
+                bar.length = max(total, done)
+                bar.update(done - bar.pos)
+
+            yield show
+    else:
+        yield _lines()
+
+
+def _lines() -> Callable[[int, int], None]:
+    printed = time.monotonic()
+
+    def show(done: int, total: int) -> None:
+        nonlocal printed
+        if time.monotonic() - printed >= SECONDS_BETWEEN_LINES or done == total:
+            printed = time.monotonic()
+            click.echo(f"{done / 1e6:.0f} MB{f' of {total / 1e6:.0f} MB' if total else ''}", err=True)
+
+    return show

@@ -1,0 +1,240 @@
+"""Picture files of any kind, honest or hostile -> `Picture`, decoded but otherwise as the file has it.
+
+Whatever lies under the name, the answer is a picture or an `InputError` of one sentence.
+"""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageChops, UnidentifiedImageError
+
+from neurotransfer.image_io.exif import carried
+from neurotransfer.image_io.guarded_file import MOST_BYTES, PatientFile, check_file, load
+from neurotransfer.image_io.icc import ToSrgb, to_srgb
+from neurotransfer.image_io.sixteen_bit import Samples, deep_colours, samples_of, unusual_tiffs
+from neurotransfer.system.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+MOST_PIXELS = 200_000_000
+"""Pixels of a picture file, unless more are allowed: the largest telephones' photos."""
+
+_MOST_OF = {"TIFF": 160_000_000, "HEIF": 140_000_000, "AVIF": 140_000_000, "WEBP": 80_000_000, "JPEG2000": 70_000_000}
+"""Likewise, of formats whose decoders hold several copies. All stay below 1.5 GB (bench/fuzz.py)."""
+
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF", "GIF", "BMP", "JPEG2000")
+"""Formats that are looked for. Others that Pillow knows are no photos, start other programs, or guess."""
+
+_AVIF_BRANDS = {b"avif", b"avis"}
+_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+_BEGIN = 256
+"""Bytes of a file that are looked at to tell its format."""
+
+_SPREAD = {"L;2": 85, "L;4": 17}
+"""Pillow's name for grey samples of a PNG file -> its factor from them to 8 bits, which the transparent one lacks."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A decoded picture file. `neurotransfer.image_io.arrays.pixels` makes an upright sRGB array of it, of any size.
+
+    Turning it and converting its colours wait until it is small: large photos fit into the memory once, not twice.
+    """
+
+    colours: Image.Image | NDArray[np.uint16] = field(repr=False)
+    """Laid over white. 8 bits: mode L, RGB, CMYK, LAB, or RGBA whose fourth channel means nothing.
+    16 bits: (height, width, 1 or 3), white is 65535."""
+    alpha: Image.Image | None = field(default=None, repr=False)
+    """Mode L, 255 is opaque; None: opaque throughout."""
+    orientation: int = 1
+    """EXIF's number, 1 to 8, of how the pixels lie."""
+    profile: ToSrgb | None = None
+    """How the colours become sRGB; None: they are."""
+    exif: Image.Exif = field(default_factory=Image.Exif, repr=False)
+    """What results may carry of the file's: see `neurotransfer.image_io.exif`."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the upright picture."""
+        if isinstance(self.colours, Image.Image):
+            width, height = self.colours.size
+        else:
+            height, width = self.colours.shape[:2]
+        return (height, width) if self.orientation >= 5 else (width, height)
+
+
+def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
+    """Decode a picture file: the first frame or page, at most ``max_pixels`` large.
+
+    None stands for `MOST_PIXELS`, or less for formats that take more memory.
+
+    Raises:
+        InputError: there is no such file, or it is none that can be read as a picture.
+    """
+    begin = b""
+    try:
+        check_file(path, max(MOST_BYTES, 8 * (max_pixels or 0)))
+        with unusual_tiffs(), _quiet_pillow(), PatientFile(path) as file:
+            begin = file.peek(_BEGIN)[:_BEGIN]
+            with Image.open(file, formats=_known_formats(path, begin)) as opened:
+                most = _MOST_OF.get(opened.format or "", MOST_PIXELS) if max_pixels is None else max_pixels
+                _check_size(path, opened.size, most)
+                file.header_is_read(opened.width * opened.height)
+                return decode(opened, path)
+    except InputError:
+        raise
+    except UnidentifiedImageError:
+        if begin[:4] in (b"II*\0", b"MM\0*"):
+            raise InputError(
+                f"{path} is a TIFF picture, but a damaged or unusual one; save it anew, as RGB or PNG."
+            ) from None
+        raise InputError(
+            f"{path} is not a picture of a known format; expected JPEG, PNG, WebP, TIFF, HEIC or AVIF."
+        ) from None
+    except MemoryError:
+        raise InputError(f"{path} does not fit into the memory; save it smaller.") from None
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from None
+    except Exception as error:  # strangers' bytes: decoders raise what they happen to meet
+        logger.debug("%s: %r", path, error)
+        raise _unreadable(path, str(error)) from None
+
+
+def decode(opened: Image.Image, path: Path | None = None) -> Picture:
+    """Return a Pillow picture, or the file that Pillow has opened, as a `Picture`; ``path`` is for 16-bit colour."""
+    samples = samples_of(opened, path)  # loading forgets it
+    load(opened)
+    profile, exif = opened.info.get("icc_profile"), _exif(opened)
+    orientation, kept = _orientation(exif), carried(exif, keep_gps=True)
+    colours, alpha, mode = _colours(opened, path, samples)
+    if alpha is not None and alpha.getextrema() == (255, 255):
+        alpha = None
+    return Picture(colours, alpha, orientation, _way_to_srgb(profile, mode, path), kept)
+
+
+def _colours(
+    picture: Image.Image, path: Path | None, samples: Samples
+) -> tuple[Image.Image | NDArray[np.uint16], Image.Image | None, str]:
+    """Return a loaded picture's colours, laid over white, its alpha, and the mode that its profile should be for."""
+    if deep := deep_colours(picture, path, samples):
+        return deep
+    if picture.mode == "L" and isinstance(key := picture.info.get("transparency"), int):
+        picture.info["transparency"] = key * _SPREAD.get(samples.name or "", 1)
+    colours, alpha = _eight_bits(picture)
+    return colours, alpha, "RGB" if colours.mode == "RGBA" else colours.mode
+
+
+def _check_size(path: Path, size: tuple[int, int], most: int) -> None:
+    if size[0] * size[1] > most:
+        raise InputError(
+            f"{path} says that it is {size[0]}x{size[1]} pixels, more than {most:,}; "
+            "if that is true, allow it with --max-pixels."
+        )
+
+
+def _unreadable(path: Path, reason: str) -> InputError:
+    reason = (reason.strip().splitlines() or ["it is damaged"])[0]
+    return InputError(f"{path} cannot be read as a picture: {reason[:200].rstrip('.')}.")
+
+
+def _known_formats(path: Path, begin: bytes) -> list[str]:
+    """Return those of `FORMATS` that are installed and may be the file's; a HEIC file says what to install.
+
+    AVIF, HEIC and films begin alike: a list of brands says which it is, and the first may be one that they share.
+    """
+    Image.init()
+    other = ""
+    if begin[4:8] == b"ftyp":
+        brands = {begin[at : at + 4] for at in range(8, min(int.from_bytes(begin[:4]), len(begin)), 4) if at != 12}
+        if brands & _AVIF_BRANDS:
+            other = "HEIF"
+        elif brands & _HEIF_BRANDS:
+            other = "AVIF"
+            try:
+                from pillow_heif import register_heif_opener
+            except ImportError:
+                raise InputError(
+                    f'{path} is a HEIC picture, which needs a plug-in: pip install "neurotransfer[heif]".'
+                ) from None
+            register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+    return [name for name in FORMATS if name in Image.OPEN and name != other]
+
+
+@contextmanager
+def _quiet_pillow() -> Iterator[None]:
+    """Silence warnings and logs about damaged files, and its own limit of pixels: ours is told in our words."""
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    logs = [logging.getLogger(name) for name in ("PIL", "tifffile")]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+def _way_to_srgb(profile: bytes | None, mode: str, path: Path | None) -> ToSrgb | None:
+    try:
+        return to_srgb(profile, mode)
+    except ValueError as error:
+        logger.warning("The colour profile of %s cannot be used (%s): its colours are taken for sRGB.", path, error)
+        return None
+
+
+def _exif(picture: Image.Image) -> Image.Exif | None:
+    try:
+        return picture.getexif()
+    except Exception:  # strangers' bytes, as above; a picture without its EXIF is still a picture
+        return None
+
+
+def _orientation(exif: Image.Exif | None) -> int:
+    try:
+        found = exif.get(ExifTags.Base.Orientation, 1) if exif else 1
+    except Exception:  # likewise
+        return 1
+    return found if found in range(1, 9) else 1
+
+
+def _eight_bits(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """Return a loaded picture's colours, laid over white, and its alpha."""
+    if picture.mode == "RGB" and isinstance(key := picture.info.get("transparency"), tuple):
+        alpha = _differs_from(picture, key)
+        picture.paste((255, 255, 255), mask=ImageChops.invert(alpha))
+        return picture, alpha
+    if picture.has_transparency_data:
+        grey = picture.mode in ("1", "L", "LA", "La")
+        if picture.mode not in ("LA", "RGBA"):
+            picture = picture.convert("LA" if grey else "RGBA")
+        alpha = picture.getchannel("A")
+        colours = picture.getchannel("L") if grey else picture
+        # In place, and the alpha of RGBA stays as a void channel: a copy without it would double the memory.
+        colours.paste(255 if grey else (255,) * 4, mask=ImageChops.invert(alpha))
+        return colours, alpha
+    if picture.mode == "1":
+        return picture.convert("L"), None
+    if picture.mode in ("L", "RGB", "CMYK", "LAB"):
+        return picture.copy() if picture.readonly else picture, None
+    return picture.convert("RGB"), None
+
+
+def _differs_from(picture: Image.Image, key: tuple[int, ...]) -> Image.Image:
+    """Return the alpha of a picture in which one colour means transparent; Pillow's own way takes a copy of it."""
+    if max(key) > 255:  # of 16 bits, in a picture read with 8
+        key = tuple(value >> 8 for value in key)
+    alpha = Image.new("L", picture.size)
+    for band, value in zip("RGB", key, strict=True):
+        differs = [0 if level == value else 255 for level in range(256)]
+        alpha = ImageChops.lighter(alpha, picture.getchannel(band).point(differs))
+    return alpha

@@ -1,0 +1,200 @@
+"""Arrays -> picture files, whole or not at all. The formats, depths and resolution tags of results."""
+
+import os
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, BinaryIO
+
+import numpy as np
+import png
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin
+
+from neurotransfer.image_io.arrays import Array, off_white, to_uint8, to_uint16
+from neurotransfer.image_io.exif import as_bytes, texts
+from neurotransfer.image_io.icc import srgb_profile
+from neurotransfer.system.errors import InputError, NeurotransferError
+
+SAVE_OPTIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
+    {
+        ".png": ("PNG", {"compress_level": 6}),
+        ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
+        ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
+        ".webp": ("WEBP", {"quality": 95}),
+        ".tif": ("TIFF", {}),
+        ".tiff": ("TIFF", {}),
+    }
+)
+"""Extension of a result -> Pillow's format and options."""
+
+DEEP_EXTENSIONS = (".png", ".tif", ".tiff")
+"""Extensions of the formats that hold 16 bits a channel."""
+
+_LONGEST_SIDES = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}
+"""Extension of a result -> the most pixels that a side may have, where a print comes near it."""
+
+ALPHAS = ("keep", "flatten")
+_CLEAR_FORMATS = ("PNG", "WEBP", "TIFF")
+"""Pillow's formats that hold an alpha channel."""
+
+_INCH = 0.0254  # metres
+_EXIF_HEADER = b"Exif\0\0"  # belongs to JPEG
+
+
+def check_extension(path: Path, bits: int = 8) -> None:
+    """Raise `InputError` unless a result of that depth can be saved under this name."""
+    if path.suffix.lower() not in SAVE_OPTIONS:
+        raise InputError(
+            f"{path} has the unknown extension {path.suffix!r}; use {', '.join(SAVE_OPTIONS)}, "
+            "or end the name with '/' for a folder."
+        )
+    if bits == 16 and path.suffix.lower() not in DEEP_EXTENSIONS:
+        raise InputError(f"{path} cannot hold --bits 16; use {', '.join(DEEP_EXTENSIONS)}.")
+
+
+def check_size(path: Path, size: tuple[int, int]) -> None:
+    """Raise `InputError` unless a result of that width and height can be saved under this name."""
+    longest = _LONGEST_SIDES.get(path.suffix.lower())
+    if longest is not None and max(size) > longest:
+        raise InputError(
+            f"{path} cannot hold {size[0]}x{size[1]} pixels: the format ends at {longest} a side; "
+            f"use {', '.join(DEEP_EXTENSIONS)}."
+        )
+
+
+def save_image(
+    path: str | Path,
+    image: Array,
+    text: Mapping[str, str] | None = None,
+    *,
+    bits: int = 8,
+    dpi: float | None = None,
+    alpha: Array | None = None,
+    exif: Image.Exif | None = None,
+) -> None:
+    """Save an sRGB array (height, width, 3) in 0..255: rounded, clipped, with its profile, whole or not at all.
+
+    The picture is written to a temporary file in the same folder and renamed, so that ``path`` never holds half a
+    picture. An existing file is replaced.
+
+    Args:
+        path: where to; the extension chooses the format.
+        image: the picture.
+        text: goes into an 8-bit PNG as text chunks; other formats leave it out.
+        bits: 8, or 16 for PNG and TIFF, where 255 becomes 65535.
+        dpi: resolution noted in the file, in pixels per inch; WebP has no place for it.
+        alpha: opacity (height, width) in 0..1, for PNG, WebP and TIFF. ``image`` is what is seen over white, and
+            is what is saved in a JPEG.
+        exif: goes into the file; into a TIFF its texts only, no place.
+
+    Raises:
+        InputError: the extension is unknown, or the format does not hold 16 bits or so large a picture.
+        NeurotransferError: the file cannot be written.
+    """
+    path = Path(path)
+    check_extension(path, bits)
+    check_size(path, (image.shape[1], image.shape[0]))
+    kind, options = SAVE_OPTIONS[path.suffix.lower()]
+    if alpha is not None and kind in _CLEAR_FORMATS:
+        image = np.dstack([off_white(image, alpha), alpha * np.float32(255.0)])
+    with atomic_file(path) as temporary:
+        try:
+            if kind == "TIFF":
+                _save_tiff(temporary, to_uint8(image) if bits == 8 else to_uint16(image), dpi, exif)
+            elif bits == 16:
+                _save_deep_png(temporary, image, dpi, exif)
+            else:
+                _save_8_bits(temporary, kind, options, image, text, dpi, exif)
+        except ValueError as error:  # Pillow's, of what a format cannot hold
+            raise NeurotransferError(f"{path} cannot be written: {str(error).rstrip('.')}.") from error
+
+
+def _save_8_bits(
+    path: Path,
+    kind: str,
+    options: Mapping[str, Any],
+    image: Array,
+    text: Mapping[str, str] | None,
+    dpi: float | None,
+    exif: Image.Exif | None,
+) -> None:
+    options = {**options, "icc_profile": srgb_profile()} | ({"dpi": (dpi, dpi)} if dpi else {})
+    if exif:
+        options["exif"] = as_bytes(exif)
+    if kind == "PNG" and text:
+        chunks = PngImagePlugin.PngInfo()
+        for key, value in text.items():
+            chunks.add_text(key, value)
+        options["pnginfo"] = chunks
+    Image.fromarray(to_uint8(image)).save(path, format=kind, **options)
+
+
+class _PngWriter(png.Writer):  # type: ignore[misc]
+    """A writer of PNG that knows two more chunks."""
+
+    exif = b""
+
+    def write_preamble(self, outfile: BinaryIO) -> None:
+        """Write what comes before the pixels."""
+        super().write_preamble(outfile)
+        png.write_chunk(outfile, b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile()))
+        if self.exif:
+            png.write_chunk(outfile, b"eXIf", self.exif)
+
+
+def _save_deep_png(path: Path, image: Array, dpi: float | None, exif: Image.Exif | None) -> None:
+    height, width, channels = image.shape
+    density = round(dpi / _INCH) if dpi else None
+    writer = _PngWriter(
+        width, height, greyscale=False, alpha=channels == 4, bitdepth=16,
+        x_pixels_per_unit=density, y_pixels_per_unit=density, unit_is_meter=bool(density),
+    )  # fmt: skip
+    writer.exif = as_bytes(exif).removeprefix(_EXIF_HEADER) if exif else b""
+    with path.open("wb") as handle:
+        writer.write(handle, (to_uint16(row).ravel() for row in image))
+
+
+def _save_tiff(path: Path, image: NDArray[Any], dpi: float | None, exif: Image.Exif | None) -> None:
+    tifffile.imwrite(
+        path,
+        image,
+        software=False,
+        photometric="rgb",
+        extrasamples=["unassalpha"] if image.shape[2] == 4 else None,
+        compression="zlib",
+        metadata=None,
+        resolution=(dpi, dpi) if dpi else None,
+        resolutionunit="INCH" if dpi else None,
+        iccprofile=srgb_profile(),
+        extratags=[(tag, "s", 0, text.encode(), True) for tag, text in (texts(exif).items() if exif else ())],
+    )
+
+
+LEFT_OVER = re.compile(r"\.[0-9a-f]{8}\.\d+\.tmp")
+"""Names of the temporary files of `atomic_file`, which a process leaves that is killed while it writes."""
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` to write to; renamed to ``path`` when the block ends well, else removed.
+
+    Raises:
+        NeurotransferError: the block or the renaming met an `OSError`.
+    """
+    # The name itself may be as long as the file system allows: its checksum keeps two files of a folder apart.
+    temporary = path.with_name(f".{zlib.crc32(os.fsencode(path.name)):08x}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb+") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise NeurotransferError(f"{path} cannot be written: {error.strerror or error}.") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)

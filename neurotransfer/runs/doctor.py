@@ -1,0 +1,182 @@
+"""What this machine and this installation can do, what is wrong with them, and the line that mends it.
+
+Looks, changes nothing that stays, and survives what it looks for: TensorFlow is loaded in a process of its own, which
+it takes down on a processor that it was not built for.
+"""
+
+import json
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import psutil
+
+from neurotransfer.system.cpu import choose_precision, processor_flags
+from neurotransfer.system.errors import NeurotransferError
+from neurotransfer.transfer.memory import allowance, largest_side
+from neurotransfer.transfer.schedule import cores
+from neurotransfer.transfer.settings import DEFAULT
+from neurotransfer.vgg import cache as installed
+from neurotransfer.vgg.weights import load_weights
+
+FLAGS = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16")
+"""Processor features that TensorFlow gains from, as Linux names them."""
+PACKAGES = (
+    *("neurotransfer", "numpy", "scipy", "pillow", "click", "psutil"),
+    *("pypng", "tifffile", "pooch", "requests", "platformdirs"),
+)
+PYTHONS = ((3, 11), (3, 13))
+ENDLESS = (40_000, 30_000)
+"""A picture of 4:3, larger than fits anywhere."""
+PATIENCE = 180  # seconds for loading TensorFlow
+
+_PROBE = """
+import json
+from neurotransfer.system.tensorflow import tf
+print(json.dumps([tf.__version__, [device.name for device in tf.config.list_physical_devices("GPU")]]))
+"""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    found: str
+    problem: str | None = None
+    """What is wrong, and the one line that mends it; None: nothing."""
+
+
+def examine() -> Iterator[Finding]:
+    """Yield what is found, one thing after the other; never raises."""
+    checks: dict[str, Callable[[], Iterator[Finding]]] = {
+        "python": _python,
+        "packages": _packages,
+        "tensorflow": _tensorflow,
+        "processor": _processor,
+        "memory": _memory,
+        "weights": _weights,
+        "writing": _writing,
+    }
+    for name, check in checks.items():
+        try:
+            yield from check()
+        except Exception as error:  # the doctor is the last to fall ill
+            reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
+            yield Finding(name, "unknown", f"It could not be looked at ({reason}); please report this.")
+
+
+def _python() -> Iterator[Finding]:
+    lowest, highest = (".".join(map(str, numbers)) for numbers in PYTHONS)
+    fits = PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]
+    problem = f"Python {lowest} to {highest} is needed: make the environment anew with python{highest}."
+    yield Finding("python", platform.python_version(), None if fits else problem)
+    yield Finding("system", f"{platform.system()} {platform.release()}, {platform.machine()}")
+
+
+def _packages() -> Iterator[Finding]:
+    for name in PACKAGES:
+        try:
+            yield Finding(name, version(name))
+        except PackageNotFoundError:
+            yield Finding(name, "not installed", f"Run: pip install {name}")
+
+
+def _tensorflow() -> Iterator[Finding]:
+    mend = "run: pip install --force-reinstall neurotransfer"
+    try:
+        done = subprocess.run(  # noqa: S603 (our own interpreter and text; -P: nobody's modules from the working folder)
+            [sys.executable, "-P", "-c", _PROBE], capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+    except subprocess.TimeoutExpired:
+        yield Finding("tensorflow", "silent", f"It did not load within {PATIENCE} s; {mend}")
+        return
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1][:200]
+        if done.returncode < 0:
+            reason = f"it was ended by signal {-done.returncode}, as on a processor without AVX"
+        if limit := _limit_of_addresses():
+            mend = f"addresses are limited to {limit / 1e9:.1f} GB, of which it needs 2; run: ulimit -v unlimited"
+        yield Finding("tensorflow", "cannot be loaded", f"TensorFlow does not load ({reason}); {mend}")
+        return
+    found, gpus = json.loads(done.stdout.splitlines()[-1])
+    yield Finding("tensorflow", found)
+    yield Finding("device", ", ".join(gpus) if gpus else f"processor, {cores()} cores")
+
+
+def _limit_of_addresses() -> int | None:
+    """Return the most bytes of addresses that this process may have (``ulimit -v``), if that may be too few."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return soft if soft != resource.RLIM_INFINITY and soft < 2e9 else None
+
+
+def _processor() -> Iterator[Finding]:
+    flags = processor_flags()
+    problem = None
+    if flags and platform.machine() in ("x86_64", "AMD64") and "avx" not in flags:
+        problem = "TensorFlow needs a processor with AVX: run neurotransfer on another machine."
+    found = " ".join(name for name in FLAGS if name in flags) if flags else "unknown on this system"
+    yield Finding("features", found or "none that matter", problem)
+    yield Finding("precision", f"{choose_precision('auto')} (--precision auto)")
+
+
+def _memory() -> Iterator[Finding]:
+    allowed = allowance()
+    yield Finding(
+        "memory",
+        f"{psutil.virtual_memory().total / 1e9:.1f} GB, {psutil.virtual_memory().available / 1e9:.1f} GB available, "
+        f"{allowed / 1e9:.1f} GB for a run",
+    )
+    side = largest_side(ENDLESS, DEFAULT, choose_precision(DEFAULT.precision), allowed)
+    problem = None
+    if side is None or side < int(DEFAULT.size):
+        problem = f"A picture of --size {DEFAULT.size} does not fit: close other programs, or lift the memory limit."
+    yield Finding("largest", f"{side}x{side * 3 // 4} pixels" if side else "none", problem)
+
+
+def _weights() -> Iterator[Finding]:
+    try:
+        source = load_weights().source
+        yield Finding("weights", f"{source.path.name}, {source.layout}")
+    except NeurotransferError as error:
+        yield Finding("weights", "cannot be used", str(error))
+    try:
+        record = installed.required() if installed.record() else None
+        used = "used by runs" if record and record.used else "not used: neurotransfer weights use full"
+        yield Finding("full", f"installed from {record.source}, {used}" if record else "not installed")
+    except NeurotransferError as error:
+        yield Finding("full", "damaged", str(error))
+
+
+def _writing() -> Iterator[Finding]:
+    places = {"folder": Path(), "temporary": Path(tempfile.gettempdir()), "cache": installed.folder()}
+    for name, place in places.items():
+        try:
+            place = place.resolve()
+        except FileNotFoundError:  # only the working folder has to be
+            yield Finding(name, "gone", "The working folder was removed: change to another folder.")
+            continue
+        nearest = next(path for path in (place, *place.parents) if path.exists())
+        try:
+            with tempfile.TemporaryFile(dir=nearest):
+                problem = None
+        except OSError as error:
+            reason = error.strerror or str(error)
+            problem = f"{nearest} cannot be written to ({reason}): {_MENDS[name]}"
+        yield Finding(name, f"{place}", problem)
+
+
+_MENDS = {
+    "folder": "change to another folder, or give --output.",
+    "temporary": "set TMPDIR to a folder of your own.",
+    "cache": "set XDG_CACHE_HOME to a folder of your own; only 'weights fetch' and 'import' need it.",
+}

@@ -1,0 +1,229 @@
+"""Recorder: what a run leaves on disk. It takes steps and writes snapshots, the final picture and the run log."""
+
+import importlib.metadata
+import json
+import logging
+import platform
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neurotransfer.image_io.arrays import opacity
+from neurotransfer.image_io.guarded_file import sha256_of
+from neurotransfer.image_io.reading import Picture
+from neurotransfer.image_io.saving import atomic_file, save_image
+from neurotransfer.runs.run_folder import OutputPlan, free_name
+from neurotransfer.runs.state import save_state
+from neurotransfer.system.errors import NeurotransferError
+
+if TYPE_CHECKING:  # the name alone: a run's files are no reason to load TensorFlow
+    from neurotransfer.transfer.stylize import Step
+
+logger = logging.getLogger(__name__)
+
+
+SAVE_SHARE = 0.05
+"""Largest share of a run's time that goes into saving its state."""
+
+
+class Recorder:
+    """Writes the files of one run as its steps arrive; every file is whole or absent.
+
+    ``facts`` are the settings and inputs as plain values: they stand in ``run.json`` and in the PNG text chunk. Depth
+    and resolution tag are those of `save_image`; the final picture gets alpha and EXIF of the ``photo``, snapshots are
+    opaque and have 8 bits. ``private`` are facts for the state file alone, which is written every ``save_every``
+    seconds; ``earlier`` is the record of a part already done. A snapshot or state that cannot be written is reported
+    once and does not end the run.
+    """
+
+    def __init__(
+        self,
+        plan: OutputPlan,
+        facts: Mapping[str, Any],
+        private: Mapping[str, Any],
+        *,
+        bits: int = 8,
+        dpi: float | None = None,
+        photo: Picture | None = None,
+        save_every: float = 30.0,
+        earlier: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._plan = plan
+        self._facts, self._private = dict(facts), dict(private)
+        self._bits, self._dpi, self._photo = bits, dpi, photo
+        self._wanted_every = self._save_every = save_every
+        self._steps: list[dict[str, float]] = []
+        self._begun = self._saved = time.monotonic()
+        self._complaints: set[str] = set()
+        self.last: Step | None = None
+        self._torn = False
+        if earlier is None:
+            self._save_state(None)
+        else:
+            self._steps = list(earlier["losses"])
+            self._begun -= earlier["seconds"]
+
+    def state_is_torn(self) -> None:
+        """Note that the run was left in the middle of a step: the state saved last stays."""
+        self._torn = True
+
+    def add(self, step: "Step") -> None:
+        """Note a step's losses and time; save its picture and the state if it is their turn."""
+        self.last = step
+        if self._steps and self._steps[-1]["step"] == step.index:
+            return  # the step that the run goes on from
+        self._steps.append(
+            {"step": step.index, **step.losses._asdict(), "total": step.losses.total, "seconds": self._elapsed()}
+        )
+        every = self._plan.snapshot_every
+        if every and step.index % every == 0:
+            self._try("snapshot", lambda: self._snapshot(step))
+        if time.monotonic() - self._saved >= self._save_every:
+            self._save_state(step)
+
+    def finish(self, status: str) -> Path | None:
+        """Save the last picture and, in a run folder, its state and ``run.json``; return the picture's path.
+
+        Where its place cannot be written to, the picture goes to the next best: the folder above, the working folder,
+        the system's folder for temporary files.
+
+        Raises:
+            NeurotransferError: one of them could not be written; the message says where the picture is.
+        """
+        if self.last is None:
+            self._save_log(status)
+            return None
+        picture, trouble = self._save_final(self.last)
+        if trouble is None:
+            self._save_state(self.last)
+            try:
+                self._save_log(status)
+            except NeurotransferError as error:
+                raise NeurotransferError(f"{error} The picture is {picture}.") from None
+            return picture
+        raise NeurotransferError(f"{trouble} The picture is {picture}." if picture else f"{trouble} No place was left.")
+
+    def report(self, status: str) -> dict[str, Any]:
+        """Return the run log: status, settings, inputs, versions, losses of every step, seconds, peak memory."""
+        return {
+            "status": status,
+            **self._facts,
+            "versions": versions(),
+            "seconds": self._elapsed(),
+            "peak_memory_mb": peak_memory_mb(),
+            "losses": self._steps,
+        }
+
+    def _save_final(self, step: "Step") -> tuple[Path | None, NeurotransferError | None]:
+        """Return where the picture is, if anywhere, and what kept it from its own place, if anything did."""
+        trouble: NeurotransferError | None = None
+        wanted = self._plan.final_path()
+        for place in (wanted, *_next_best(wanted)):
+            try:
+                if place == wanted and self._plan.folder:
+                    self._require_folder()
+                self._save(place, step, bits=self._bits, **self._of_the_photo(step))
+            except NeurotransferError as error:
+                trouble = trouble or error
+            else:
+                return place, trouble
+        return None, trouble
+
+    def _require_folder(self) -> None:
+        """Raise `NeurotransferError` if the folder is no longer the one that this run has to itself."""
+        if self._plan.lock is not None:
+            self._plan.lock.require()
+
+    def _snapshot(self, step: "Step") -> None:
+        self._require_folder()
+        self._save(self._plan.snapshots / f"{step.index}.png", step)
+
+    def _save(self, path: Path, step: "Step", **options: Any) -> None:
+        text = json.dumps({**self._facts, "step": step.index})
+        save_image(path, step.image, {"neurotransfer": text}, dpi=self._dpi, **options)
+
+    def _of_the_photo(self, step: "Step") -> dict[str, Any]:
+        if self._photo is None:
+            return {}
+        height, width = step.image.shape[:2]  # of an interrupted run, not always the result's
+        return {"alpha": opacity(self._photo, (width, height)), "exif": self._photo.exif}
+
+    def _save_log(self, status: str) -> None:
+        if self._plan.log is not None:
+            self._require_folder()
+            with atomic_file(self._plan.log) as temporary:
+                temporary.write_text(json.dumps(self.report(status), indent=1) + "\n", encoding="utf-8")
+
+    def _save_state(self, step: "Step | None") -> None:
+        folder = self._plan.folder
+        if folder is None or self._torn:
+            return
+        begun = time.monotonic()
+        record = {"losses": self._steps, "seconds": self._elapsed()}
+        facts = {**self._private, "facts": self._facts, "record": record}
+
+        def save() -> None:
+            self._require_folder()
+            save_state(folder, facts, step.checkpoint() if step else None)
+
+        self._try("state", save)
+        self._saved = time.monotonic()
+        self._save_every = max(self._wanted_every, (self._saved - begun) / SAVE_SHARE)
+
+    def _try(self, what: str, save: Callable[[], None]) -> None:
+        try:
+            save()
+        except NeurotransferError as error:
+            if what not in self._complaints:
+                logger.warning("The %s was not saved, the run goes on: %s", what, error)
+            self._complaints.add(what)
+
+    def _elapsed(self) -> float:
+        return round(time.monotonic() - self._begun, 3)
+
+
+def _next_best(path: Path) -> Iterator[Path]:
+    """Yield other places for a picture, under a name that nobody has there."""
+    run = path.parent.name.strip(".") if path.stem == "final" else ""  # no name: the working folder, or one above
+    name = f"{run or path.stem}{path.suffix}"
+    places: tuple[Callable[[], Path], ...] = (
+        lambda: path.parent.parent,
+        Path.cwd,
+        lambda: Path(tempfile.gettempdir()),
+    )
+    for find in places:
+        with suppress(OSError):  # the working folder may be gone
+            yield free_name(find() / name)
+
+
+def file_facts(path: Path) -> dict[str, str]:
+    """Return a file's name, without its folder, and its SHA-256."""
+    return {"file": path.name, "sha256": sha256_of(path)}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what computed the picture."""
+    found = {"python": platform.python_version(), "neurotransfer": importlib.metadata.version("neurotransfer")}
+    for module in ("tensorflow", "numpy", "PIL"):
+        if module in sys.modules:
+            found[module] = str(sys.modules[module].__version__)
+    return found
+
+
+def peak_memory_mb() -> float | None:
+    """Return this process's peak resident memory in megabytes (10^6 bytes); None where the system does not tell."""
+    with suppress(OSError):  # Linux; its getrusage counts the process that started this one, too
+        found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+        if found:
+            return round(int(found[1]) * 1024 / 1e6, 1)
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6, 1)

@@ -1,0 +1,174 @@
+"""Where a run's files go: decided, and checked, before anything is computed. Touches nothing that is already there."""
+
+import os
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from neurotransfer.image_io.saving import LEFT_OVER, check_extension, check_size
+from neurotransfer.system.errors import InputError
+from neurotransfer.system.lock import FolderLock
+
+DEFAULT_SNAPSHOT_EVERY = 20
+
+LONGEST_STEM = 60
+"""Bytes of each picture's name in a run folder's: file systems end at 255, some at 143."""
+
+_OURS = r"\d+\.png|final\.png|run\.json|state\.npz"
+
+
+@dataclass(frozen=True)
+class OutputPlan:
+    """The paths of one run: the final picture, the snapshots' folder, and the log (None: no log)."""
+
+    final: Path
+    snapshots: Path
+    snapshot_every: int
+    log: Path | None
+    overwrite: bool
+    lock: FolderLock | None = field(default=None, compare=False)
+    """Keeps the run's folder, or else that of its snapshots, to this process."""
+
+    @property
+    def folder(self) -> Path | None:
+        """The run's own folder, if it has one."""
+        return self.log.parent if self.log else None
+
+    def final_path(self) -> Path:
+        """Return where the final picture goes now: a free name if a stranger's file came in between."""
+        in_own_folder = self.log is not None
+        return self.final if self.overwrite or in_own_folder else free_name(self.final)
+
+
+def plan_output(
+    output: str,
+    name: str,
+    size: tuple[int, int],
+    *,
+    snapshot_every: int | None = None,
+    overwrite: bool = False,
+    bits: int = 8,
+    inputs: Iterable[Path] = (),
+) -> OutputPlan:
+    """Decide the paths of a run called ``name`` and make sure that they can be written.
+
+    ``output`` is a file if it ends with a picture's extension, else a folder that gets a folder of its own for the
+    run: claimed here, with a number added to its name rather than touching an earlier run. Not even ``overwrite``
+    replaces one of the ``inputs``, or clears a folder that holds one.
+
+    Raises:
+        InputError: the extension is unknown or does not hold ``size`` (width, height) or ``bits`` a channel, the file
+            exists, or the folder cannot be written to. Nothing was made.
+    """
+    if not output:
+        raise InputError("--output is empty; expected a folder or a file name.")
+    try:
+        path = Path(output)
+        if path.is_dir() or output.endswith(("/", os.sep)) or not path.suffix:
+            every = DEFAULT_SNAPSHOT_EVERY if snapshot_every is None else snapshot_every
+            folder, lock = _claim_folder(path, name, inputs, overwrite=overwrite)
+            return in_folder(folder, every, lock, overwrite=overwrite)
+        check_extension(path, bits)
+        check_size(path, size)
+        return _beside_file(path, snapshot_every or 0, inputs, overwrite=overwrite)
+    except OSError as error:
+        raise InputError(f"The output {output} cannot be used: {error.strerror or error}; choose another.") from None
+
+
+def _beside_file(path: Path, every: int, inputs: Iterable[Path], *, overwrite: bool) -> OutputPlan:
+    snapshots = path.with_name(f"{path.stem}-snapshots")
+    if (path.exists() and not path.is_file()) or (every and snapshots.exists() and not snapshots.is_dir()):
+        raise InputError(f"{path} cannot be made with its snapshots in {snapshots}; choose another --output.")
+    for taken in (path, snapshots) if every else (path,):
+        if taken.exists() and not overwrite:
+            raise InputError(f"{taken} exists already and stays as it is; choose another name, or give --overwrite.")
+    for source in inputs:
+        if source.resolve() == path.resolve() or (every and source.resolve().parent == snapshots.resolve()):
+            raise InputError(
+                f"{source} is what --overwrite would replace, and the run needs it; choose another --output."
+            )
+    _check_writable(path.parent)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not every:
+        return OutputPlan(path, snapshots, every, None, overwrite)
+    snapshots.mkdir(exist_ok=overwrite)
+    return OutputPlan(path, snapshots, every, None, overwrite, FolderLock(snapshots))
+
+
+def in_folder(folder: Path, snapshot_every: int, lock: FolderLock, *, overwrite: bool = False) -> OutputPlan:
+    """Return the paths of a run in a folder of its own."""
+    return OutputPlan(folder / "final.png", folder, snapshot_every, folder / "run.json", overwrite, lock)
+
+
+def free_name(path: Path) -> Path:
+    """Return ``path``, or the first of ``name-2``, ``name-3``, ... that does not exist."""
+    candidate, number = path, 2
+    while os.path.lexists(candidate):  # a link to nowhere is somebody's, too
+        candidate, number = path.with_name(f"{path.stem}-{number}{path.suffix}"), number + 1
+    return candidate
+
+
+def release(plan: OutputPlan) -> None:
+    """Let go of the run's folder or that of its snapshots, and remove it if nothing was written into it."""
+    if plan.lock is not None:
+        plan.lock.release()
+        with suppress(OSError):  # not empty, which is the rule, or gone
+            (plan.folder or plan.snapshots).rmdir()
+
+
+def _claim_folder(parent: Path, name: str, inputs: Iterable[Path], *, overwrite: bool) -> tuple[Path, FolderLock]:
+    _check_writable(parent)
+    folder = parent / name
+    if overwrite and folder.is_dir():
+        for path in inputs:
+            if path.resolve().parent == folder.resolve():
+                raise InputError(f"{path} lies in the folder that --overwrite is to clear; copy it elsewhere first.")
+        lock = FolderLock(folder)
+        # Else somebody else's pictures may be numbered, too. A run that was killed has no log, but its state.
+        ours = any((folder / name).exists() for name in ("run.json", "state.npz"))
+        for old in folder.iterdir():
+            if ours and (re.fullmatch(_OURS, old.name) or LEFT_OVER.fullmatch(old.name)):
+                old.unlink()
+        return folder, lock
+    while True:
+        folder = free_name(parent / name)
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            if os.path.lexists(folder):  # another run took the name just now
+                continue
+            raise InputError(
+                f"The folder {parent} cannot be made: it is a link to nowhere; choose another --output."
+            ) from None
+        except OSError as error:
+            raise InputError(
+                f"The folder {folder} cannot be made: {error.strerror}; choose another --output."
+            ) from None
+        return folder, FolderLock(folder)
+
+
+def _check_writable(folder: Path) -> None:
+    """Raise `InputError` unless files can be made in ``folder`` or, if it is missing, in its nearest parent."""
+    existing = folder
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    if not existing.is_dir():
+        raise InputError(f"The output folder {folder} cannot be made: {existing} is a file; choose another --output.")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise InputError(
+            f"The output folder {folder} cannot be written to: {existing.absolute()} is not writable; "
+            "choose another --output."
+        )
+
+
+def run_name(content: Path, style: Path) -> str:
+    """Return ``<content>-<style>`` from two picture files' names."""
+    return f"{_cut(content.stem)}-{_cut(style.stem)}"
+
+
+def _cut(stem: str) -> str:
+    while len(os.fsencode(stem)) > LONGEST_STEM:  # a letter may have four bytes
+        stem = stem[:-1]
+    return stem

@@ -1,0 +1,1 @@
+"""What every room needs of the machine: errors, files, signals, memory, processor, TensorFlow."""

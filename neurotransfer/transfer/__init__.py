@@ -1,0 +1,1 @@
+"""The method: arrays in, steps out. Knows no files and no command line."""

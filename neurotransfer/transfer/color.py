@@ -1,0 +1,36 @@
+"""The photo in the painting's colours: a start picture from which fewer steps remain."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurotransfer.image_io.arrays import Array
+
+_NOISE_VARIANCE = 1.0
+"""Added to every variance, in squared units of 0..255: a grey picture has no colour to stretch."""
+
+
+def recolor(image: Array, palette: Array) -> Array:
+    """Return ``image`` with the mean and covariance of the colours of ``palette``; both (H, W, 3) in 0..255.
+
+    The linear Monge-Kantorovich map, of all maps that give this mean and covariance the one that moves colours least
+    (Pitie and Kokaram, CVMP 2007). Clipped to 0..255.
+    """
+    source_mean, source = _statistics(image)
+    target_mean, target = _statistics(palette)
+    root = _root(source)
+    inverse = np.linalg.inv(root)
+    turn = inverse @ _root(root @ target @ root) @ inverse
+    moved = (image - source_mean) @ turn + target_mean
+    return np.clip(moved, 0.0, 255.0).astype(np.float32)
+
+
+def _statistics(image: Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    colours = image.reshape(-1, 3).astype(np.float64)
+    return colours.mean(axis=0), np.cov(colours, rowvar=False) + _NOISE_VARIANCE * np.eye(3)
+
+
+def _root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Square root of a symmetric positive definite matrix."""
+    values, vectors = np.linalg.eigh(matrix)
+    root: NDArray[np.float64] = (vectors * np.sqrt(values)) @ vectors.T
+    return root

@@ -1,0 +1,178 @@
+"""How much memory a run may take, how much it will take, and the largest tiles that stay within it.
+
+The model counts what a run holds at its fullest moment, the backward pass of its largest octave. Its constants were
+fitted to measured peaks (bench/sizes.py; docs/performance.md); bytes throughout, GB are 10^9.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import psutil
+
+from neurotransfer.image_io.arrays import fit
+from neurotransfer.system.errors import NeurotransferError
+from neurotransfer.transfer.plan import SMALLEST, needed_layers, plan_octaves, plan_style_size
+from neurotransfer.transfer.settings import Settings
+from neurotransfer.transfer.tiles import stride
+from neurotransfer.vgg.layers import KERNEL_SHAPES
+
+SAFE_SHARE = 0.8
+"""Of the memory that is free: the rest is for what else the machine does."""
+
+WINDOWS = (1_500_000, 1_000_000, 700_000, 500_000, 350_000, 250_000, 160_000, 100_000)
+"""Pixels of a tile's window, to choose from: smaller ones are mostly halo, larger ones gain nothing."""
+HISTORIES = ((20, False), (20, True), (10, True), (5, True), (3, True))
+"""Pairs of L-BFGS, and whether in half precision, likewise."""
+
+# Fitted to measured peaks; bytes.
+_PROCESS = 655e6  # TensorFlow and the smallest graph
+_ADDRESSES = 0.9e9  # taken by TensorFlow but not used; counts where the address space is limited
+_PICTURES = 90.0  # a pixel of the result: picture, gradient, the picture before, Adam's state
+_SOURCE = 4.0  # a pixel of the photo's and of the painting's file, which stay decoded
+_PAINTING = 15.0  # a pixel of the painting at its size for the result, beyond as many as the result has
+_PAIR = 24.0  # a pixel of the result: one pair of L-BFGS, in float32
+_WINDOW = 130.0  # a pixel of a window, besides its activations
+_MAX_POOLING = 100.0  # a pixel of a window
+_WINOGRAD = {"bfloat16": 40.0, "float32": 100.0}  # a pixel of a whole picture
+_HOLES = 1.3  # of what windows take: tiles leave holes in TensorFlow's memory, of up to 40 % by chance
+_OCTAVES_HOLES = 2.0  # likewise, where each octave has windows of its own shape
+
+
+class MemoryPlan(NamedTuple):
+    """How a run keeps within its memory."""
+
+    most_pixels: int | None
+    """Pixels of the largest window; None: the picture is evaluated as a whole."""
+    history: int
+    """Pairs that L-BFGS keeps."""
+    half: bool
+    """Whether it keeps them in half precision."""
+    peak: float
+    """Estimated peak of the process, bytes."""
+
+
+Size = tuple[int, int]
+"""Width and height."""
+
+
+def plan_memory(
+    size: Size, settings: Settings, precision: str, max_memory: float, sources: tuple[Size, Size] | None = None
+) -> MemoryPlan:
+    """Return how to paint ``size`` in ``max_memory`` bytes for the whole process.
+
+    The longest history of L-BFGS counts more than the largest tiles, a whole picture more than any tiles. ``sources``
+    are the sizes of the photo's and the painting's file; None: as large as the result.
+
+    Raises:
+        NeurotransferError: it cannot be done; the message names the largest size that can.
+    """
+    plans = list(_plans(size, settings, precision, sources))
+    for plan in plans:
+        if plan.peak <= max_memory:
+            return plan
+    largest = largest_side(size, settings, precision, max_memory, sources)
+    advice = f"the largest --size that fits is {largest}" if largest else "not even the smallest size fits"
+    raise NeurotransferError(
+        f"{size[0]}x{size[1]} pixels need {plans[-1].peak / 1e9:.1f} GB of memory, "
+        f"but this process may take {max_memory / 1e9:.1f} GB; {advice}."
+    )
+
+
+def allowance() -> float:
+    """Return the bytes that this process may safely hold in all: what it has, and a share of what is free.
+
+    Free is what the system has available, what the control group allows, and what the process's own limits leave.
+    """
+    resident = float(psutil.Process().memory_info().rss)
+    free = min([float(psutil.virtual_memory().available), *_group_room(), *_own_room()])
+    return resident + SAFE_SHARE * max(0.0, free)
+
+
+def _plans(
+    size: Size, settings: Settings, precision: str, sources: tuple[Size, Size] | None = None
+) -> Iterator[MemoryPlan]:
+    """Yield the plans for a size, best first."""
+    width, height = size
+    pixels = width * height
+    item = 2 if precision == "bfloat16" else 4
+    layers = needed_layers(settings)
+    photo, painting = sources or (size, size)
+    held = _SOURCE * (_area(photo) + _area(painting))
+    held += _PAINTING * max(0, _area(plan_style_size(painting, size, settings)) - pixels)
+    targets = sum(KERNEL_SHAPES[name][3] / stride(name) ** 2 for name, _ in settings.content_layers) * item
+    window = _WINDOW + item * _activations(layers) + (_MAX_POOLING if settings.pooling == "max" else 0.0)
+    weights = item * sum(math.prod(KERNEL_SHAPES[name]) for name in layers)
+    fixed = _PROCESS + weights + pixels * (_PICTURES + targets) + held
+    holes = _HOLES if len(plan_octaves(size, settings)) == 1 else _OCTAVES_HOLES
+    for history, half in HISTORIES if settings.optimizer == "lbfgs" else ((0, False),):
+        pairs = pixels * history * (_PAIR / 2 if half else _PAIR)
+        for most in (None, *WINDOWS):
+            if most is None or most < pixels:
+                seen = pixels if most is None else most * holes
+                moved = pixels * _WINOGRAD[precision] if most is None else 0.0
+                yield MemoryPlan(most, history, half, fixed + pairs + seen * window + moved)
+
+
+def _activations(layers: tuple[str, ...]) -> float:
+    """Return the activations that the backward pass keeps for every pixel: each layer's, and each pooling's."""
+    kept = sum(KERNEL_SHAPES[name][3] / stride(name) ** 2 for name in layers)
+    pooled = sum(KERNEL_SHAPES[name][2] / stride(name) ** 2 for name in layers[1:] if name.endswith("_1"))
+    return kept + pooled
+
+
+def _area(size: Size) -> int:
+    return size[0] * size[1]
+
+
+def largest_side(
+    size: Size, settings: Settings, precision: str, max_memory: float, sources: tuple[Size, Size] | None = None
+) -> int | None:
+    """Return the largest long side below that of ``size`` that fits."""
+    low, high = 0, max(size)
+    while high - low > 1:
+        middle = (low + high) // 2
+        fits = any(plan.peak <= max_memory for plan in _plans(fit(size, middle), settings, precision, sources))
+        low, high = (middle, high) if fits else (low, middle)
+    return low if low >= SMALLEST else None
+
+
+def _group_room(root: Path = Path("/")) -> Iterator[float]:
+    """Yield what the process's control group and all groups above it leave, of version 2 and of version 1."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:  # no control groups
+        lines = []
+    own = {controllers: path for _, controllers, path in (line.split(":", 2) for line in lines)}
+    for controllers, base, limit, usage in (
+        ("", "sys/fs/cgroup", "memory.max", "memory.current"),
+        ("memory", "sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ):
+        # Inside a container the path may be the host's; then its own group is the one at the base.
+        inner = PurePosixPath(own.get(controllers, "/").lstrip("/"))
+        for group in (inner, *inner.parents):
+            folder = root / base / group
+            try:
+                allowed, used = (int((folder / name).read_text()) for name in (limit, usage))
+                stale = re.search(r"^inactive_file (\d+)$", (folder / "memory.stat").read_text(), re.MULTILINE)
+            except (OSError, ValueError):  # another version, no such group here, or no limit ("max")
+                continue
+            # Cached files that nobody has used lately are given up before anything is killed.
+            yield float(allowed - used + (int(stale[1]) if stale else 0))
+
+
+def _own_room() -> Iterator[float]:
+    """Yield what the process's own limits (ulimit -v, -d) leave."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    used = psutil.Process().memory_info()
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if soft != resource.RLIM_INFINITY:
+        yield float(soft - used.vms - _ADDRESSES)
+    soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    if soft != resource.RLIM_INFINITY:
+        yield float(soft - used.rss)

@@ -1,0 +1,263 @@
+"""Settings: every number and choice that decides how the picture looks, with its default and its range.
+
+Knows nothing of files (except that a start picture may be named), TensorFlow or the command line.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+from neurotransfer.system.errors import InputError
+from neurotransfer.vgg.layers import check_layer
+
+LayerWeights = tuple[tuple[str, float], ...]
+"""Pairs of layer name and weight within its loss term."""
+
+ORIGINAL = "original"
+
+STEPS: Mapping[str, int] = MappingProxyType({"adam": 60, "lbfgs": 25})
+"""Updates that an optimiser takes unless told otherwise."""
+
+CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "optimizer": ("adam", "lbfgs"),
+        "precision": ("auto", "float32", "bfloat16"),
+        "objective": ("gatys", "mean", "norm", "joint"),
+        "pooling": ("avg", "max"),
+        "padding": ("zeros", "first-block", "replicate", "reflect"),
+        "schedule": ("constant", "cosine"),
+        "noise": ("uniform", "normal"),
+    }
+)
+INITS = ("recolored", "content", "noise", "style")
+
+_HEAVIEST = 1e12
+"""With it, the losses of any picture are still numbers in float32."""
+
+RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "size": (32, 65_535),
+        "steps": (0, 1_000_000),
+        "learning_rate": (0.0, 1e12),
+        "beta2": (0.0, 0.999999),
+        "content_weight": (0.0, _HEAVIEST),
+        "style_weight": (0.0, _HEAVIEST),
+        "tv_weight": (0.0, _HEAVIEST),
+        "frame_smoothing": (1.0, 1e6),
+        "extremes_weight": (0.0, _HEAVIEST),
+        "likeness": (0.0, 1.0),
+        "whitening": (0.0, 0.5),
+        "tolerance": (0.0, 255.0),
+        "style_scale": (0.05, 20.0),
+        "noise_ratio": (0.0, 1.0),
+        "seed": (0, 2**63 - 1),
+    }
+)
+"""Smallest and largest allowed value of each number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How to paint. Checked on creation: a value out of its range raises `InputError`.
+
+    The loss weights have the same meaning at any picture size, since every term is a mean over positions.
+    """
+
+    size: int | Literal["original"] = 512
+    """Long side of the result in pixels; the aspect ratio is the photo's. ``"original"``: the photo's own size."""
+    enlarge: bool = False
+    """Whether a photo smaller than `size` is enlarged to it."""
+    steps: int | None = None
+    """Number of updates of the picture; None: what the optimiser needs, 60 for Adam and 25 for L-BFGS."""
+    optimizer: Literal["adam", "lbfgs"] = "adam"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Arithmetic of the convolutions; ``auto``: bfloat16 where the processor has instructions for it."""
+    learning_rate: float = 10.0
+    """Adam's rate: about the largest change of a pixel in one step, in units of 0..255."""
+    schedule: Literal["constant", "cosine"] = "cosine"
+    """Adam's rate over the steps: constant, or falling to nothing along half a cosine."""
+    beta2: float = 0.99
+    """How long Adam remembers the size of gradients: 1 / (1 - beta2) steps."""
+    content_weight: float = 155.0
+    style_weight: float = 20.0
+    likeness: float = 0.6
+    """How like the photo the picture stays: cosine similarity to its features below which content counts steeply."""
+    tv_weight: float = 1.0
+    """Weight of the total variation term: squared differences of neighbouring pixels."""
+    frame_smoothing: float = 100.0
+    """How many times more total variation counts across the outermost rows and columns: no line along the frame."""
+    extremes_weight: float = 60.0
+    """Weight of the term that keeps values away from 0 and 255, where colours are blown."""
+    # conv3_2 holds eyes and mouths, which conv4_2 alone lets melt.
+    content_layers: LayerWeights = (("conv4_2", 1.0), ("conv3_2", 0.2))
+    # Nothing after conv4_2 is needed, which saves a quarter of every step; conv5_1 adds nothing that the eye sees.
+    style_layers: LayerWeights = (("conv1_1", 1.0), ("conv2_1", 1.0), ("conv3_1", 1.0), ("conv4_1", 0.15))
+    objective: Literal["gatys", "mean", "norm", "joint"] = "norm"
+    """Differences as squares (``gatys``, ``mean``) or distances (``norm``, ``joint``); see `losses`."""
+    whitening: float = 0.25
+    """How far differences of Gram matrices are whitened by the painting's own, 0 to 0.5: fewer steps are needed."""
+    pooling: Literal["avg", "max"] = "avg"
+    padding: Literal["zeros", "first-block", "replicate", "reflect"] = "first-block"
+    """What the network sees beyond the frame. With zeros it paints a faint coloured line along it; ``first-block``
+    repeats the outermost row in the network's first block and pads with zeros after that."""
+    octaves: bool = True
+    """Whether a large picture is painted small first, then larger: strokes keep their size relative to the picture."""
+    tolerance: float = 0.001
+    """A size is left early when a step changes the picture by less than this, root mean square in units of 0..255."""
+    style_scale: float = 1.0
+    """Long side of the painting relative to that of the result: larger makes larger strokes."""
+    init: str | Path = "recolored"
+    """Start picture: a file, or ``content``, ``noise``, ``style``, ``recolored`` (the photo in its colours)."""
+    noise_ratio: float = 0.0
+    """Share of noise mixed into the start picture, 0 to 1; a start from ``noise`` is noise alone."""
+    noise: Literal["uniform", "normal"] = "uniform"
+    """``uniform`` in [-20, 20] or ``normal`` with standard deviation 0.256, around the mean pixel."""
+    clip: bool = True
+    """Whether pixels stay inside 0..255 at every step, so that saving changes nothing."""
+    seed: int = 0
+    """Seed of the noise."""
+
+    def __post_init__(self) -> None:
+        """Check every value; the first bad one raises `InputError`."""
+        for name in ("content_layers", "style_layers"):
+            if isinstance(getattr(self, name), Mapping):
+                object.__setattr__(self, name, tuple(getattr(self, name).items()))
+        for name, (low, high) in RANGES.items():
+            _check_range(name, getattr(self, name), low, high)
+        for name, allowed in CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise InputError(
+                    f"{_option(name)} must be one of {', '.join(allowed)}; found {str(getattr(self, name))!r}."
+                )
+        _check_layers("content_layers", self.content_layers)
+        _check_layers("style_layers", self.style_layers)
+
+    @property
+    def updates(self) -> int:
+        """The number of updates: `steps`, or the optimiser's own."""
+        return STEPS[self.optimizer] if self.steps is None else self.steps
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the settings as plain values; of a start picture's path only the file name."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values["init"] = self.init if self.init in INITS else Path(self.init).name
+        values["steps"] = self.updates
+        values["content_layers"] = dict(self.content_layers)
+        values["style_layers"] = dict(self.style_layers)
+        return values
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-").removesuffix("s" if name.endswith("_layers") else "")
+
+
+def _check_range(name: str, value: Any, low: float, high: float) -> None:
+    if (name == "size" and value == ORIGINAL) or (name == "steps" and value is None):
+        return
+    whole = name in ("size", "steps", "seed")
+    kind = "a whole number" if whole else "a number"
+    number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+    if not number or not low <= value <= high:
+        bound = f"from {low} to {high}" if whole else f"from {low:g} to {high:g}"
+        extra = ", or 'original'" if name == "size" else ""
+        raise InputError(f"{_option(name)} must be {kind}, {bound}{extra}; found {value!r}.")
+
+
+def _check_layers(name: str, layers: LayerWeights) -> None:
+    if not layers:
+        raise InputError(f"{_option(name)} needs at least one layer.")
+    for layer, weight in layers:
+        check_layer(layer)
+        if not 0.0 <= weight <= _HEAVIEST:
+            raise InputError(f"{_option(name)} {layer} needs a weight from 0 to {_HEAVIEST:g}; found {weight!r}.")
+    names = [layer for layer, _ in layers]
+    if len(set(names)) < len(names):
+        raise InputError(f"{_option(name)} names a layer twice: {', '.join(names)}; give each once.")
+
+
+DEFAULT = Settings()
+
+CONV4_2: LayerWeights = (("conv4_2", 1.0),)
+FIVE_LAYERS: LayerWeights = tuple((f"conv{block}_1", 0.2) for block in range(1, 6))
+"""The layers of Gatys et al. 2016."""
+
+PRESETS: Mapping[str, Settings] = MappingProxyType(
+    {
+        "default": DEFAULT,
+        # The photo kept, small strokes; the photo given away, large strokes.
+        "fine": Settings(content_weight=300.0, likeness=0.7, style_scale=0.7),
+        "bold": Settings(content_weight=60.0, style_scale=1.6),
+        # The 2017 course script, step for step.
+        "seed": Settings(
+            steps=500,
+            learning_rate=2.0,
+            schedule="constant",
+            beta2=0.999,
+            content_weight=10.0,
+            style_weight=40.0,
+            tv_weight=0.0,
+            content_layers=CONV4_2,
+            style_layers=FIVE_LAYERS,
+            objective="gatys",
+            init="content",
+            noise_ratio=0.6,
+            clip=False,
+            likeness=0.0,
+            extremes_weight=0.0,
+            frame_smoothing=1.0,
+            whitening=0.0,
+            padding="zeros",
+            octaves=False,
+            tolerance=0.0,
+        ),
+        # The quickest picture that is at least as good as that one.
+        "fast": Settings(
+            optimizer="lbfgs",
+            steps=20,
+            likeness=0.0,
+            extremes_weight=0.0,
+            frame_smoothing=1.0,
+            whitening=0.45,
+            padding="zeros",
+            content_weight=3.0,
+            style_weight=1.0,
+            tv_weight=0.0,
+            content_layers=CONV4_2,
+            style_layers=tuple((f"conv{block}_1", 1.0) for block in range(1, 5)),
+        ),
+        # github.com/anishathalye/neural-style, its documented objective and defaults.
+        "anishathalye": Settings(
+            steps=1000,
+            learning_rate=10.0,
+            schedule="constant",
+            beta2=0.999,
+            content_weight=5.0,
+            style_weight=500.0,
+            tv_weight=100.0,
+            content_layers=CONV4_2,
+            style_layers=FIVE_LAYERS,
+            objective="mean",
+            pooling="max",
+            init="noise",
+            noise="normal",
+            clip=False,
+            likeness=0.0,
+            extremes_weight=0.0,
+            frame_smoothing=1.0,
+            whitening=0.0,
+            padding="zeros",
+            octaves=False,
+            tolerance=0.0,
+        ),
+    }
+)
+"""Named starting points; an option given beside a preset wins over it."""
+
+
+def preset(name: str, **changes: Any) -> Settings:
+    """Return the settings of preset ``name`` with ``changes`` on top; raises `InputError` for an unknown name."""
+    if name not in PRESETS:
+        raise InputError(f"There is no preset {name!r}; there are {', '.join(PRESETS)}.")
+    return replace(PRESETS[name], **changes)

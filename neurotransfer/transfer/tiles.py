@@ -1,0 +1,113 @@
+"""How a picture too large for the memory is cut: windows that the network sees, and the part that each one answers for.
+
+Every sum over positions (a Gram matrix, a squared distance) is the sum over owned parts, and the owned parts divide the
+picture. Features of the owned part do not depend on pixels outside the window, so nothing is approximated. That asks
+for two things: windows start at, and inner edges lie on, multiples of the deepest layer's stride, so that pooling falls
+on the same pixels as in the whole picture; and a halo lies around the owned part, as wide as the layers can see.
+"""
+
+from itertools import pairwise, product
+from typing import NamedTuple
+
+from neurotransfer.vgg.layers import block, up_to_last
+
+Owned = tuple[int, int, int, int]
+"""Top, bottom, left and right of the owned part, in pixels of the window."""
+
+
+class Tile(NamedTuple):
+    """A window of the picture, and the part of it whose positions count."""
+
+    window: tuple[slice, slice]
+    """Rows and columns of the picture."""
+    owned: Owned
+
+
+def stride(layer: str) -> int:
+    """Return the pixels between neighbouring positions of a layer's features."""
+    return int(2 ** (block(layer) - 1))
+
+
+def positions(size: tuple[int, ...], layer: str) -> int:
+    """Return the number of positions of a layer's features for a picture of ``size`` (height, width)."""
+    step = stride(layer)
+    return -(-size[0] // step) * -(-size[1] // step)
+
+
+def reach(layers: tuple[str, ...]) -> tuple[int, int]:
+    """Return (halo, stride) for ``layers``: how far from a position its features see, rounded up to whole strides.
+
+    Each 3x3 convolution sees one position of its own stride further. Up to conv5_1: 70 pixels, so (80, 16).
+    """
+    needed = up_to_last(layers)
+    step = stride(needed[-1])
+    pixels = sum(stride(name) for name in needed)
+    return -(-pixels // step) * step, step
+
+
+def plan_tiles(size: tuple[int, int], layers: tuple[str, ...], most_pixels: int | None) -> list[Tile]:
+    """Return the tiles of a picture of ``size`` (width, height) with windows of at most ``most_pixels`` pixels.
+
+    All windows have one shape, so one compiled graph serves them all. The plan with the fewest pixels in all is
+    taken. ``None`` or enough pixels: one tile that owns everything. Windows never get so small that the halo leaves
+    nothing to own, so ``most_pixels`` may be exceeded then.
+    """
+    width, height = size
+    if most_pixels is None or width * height <= most_pixels:
+        return [Tile((slice(0, height), slice(0, width)), (0, height, 0, width))]
+    halo, step = reach(layers)
+    plans = []
+    for across, down in product(_divisions(width, halo, step), _divisions(height, halo, step)):
+        pixels = across.window * down.window
+        plans.append((max(pixels, most_pixels), pixels * across.number * down.number, down, across))
+    *_, down, across = min(plans, key=lambda plan: plan[:2])
+    return [
+        Tile((slice(top, top + down.window), slice(left, left + across.window)), (*owned_rows, *owned_columns))
+        for (top, owned_rows), (left, owned_columns) in product(
+            _split(height, down, halo, step), _split(width, across, halo, step)
+        )
+    ]
+
+
+def work(size: tuple[int, int], layers: tuple[str, ...], most_pixels: int | None) -> float:
+    """Return what an evaluation costs, in pixels of a whole picture's."""
+    tiles = plan_tiles(size, layers, most_pixels)
+    rows, columns = tiles[0].window
+    seen = float(len(tiles) * (rows.stop - rows.start) * (columns.stop - columns.start))
+    return seen if len(tiles) == 1 else seen * _TWO_PASSES
+
+
+_TWO_PASSES = 1.48
+"""Measured: forward, then forward and backward, relative to the latter alone."""
+
+
+class _Division(NamedTuple):
+    number: int
+    window: int
+
+
+def _divisions(length: int, halo: int, step: int) -> list[_Division]:
+    """Return for every useful number of windows along one side how long each is.
+
+    The window has the side's remainder modulo ``step``: then the last one, which ends with the picture, starts on a
+    multiple of it like the others.
+    """
+    remainder, whole = length % step, length // step
+    found = [_Division(1, length)]
+    for count in range(2, whole + 1):
+        # count - 1 advances of at most (window - two halos), in steps, must cover what one window leaves.
+        margin = 2 * halo // step
+        window = -(-(whole + (count - 1) * margin) // count)
+        if margin < window < found[-1].window // step:
+            found.append(_Division(count, window * step + remainder))
+    return found
+
+
+def _split(length: int, division: _Division, halo: int, step: int) -> list[tuple[int, tuple[int, int]]]:
+    """Return each window's begin along one side, and its owned part relative to that."""
+    count, window = division
+    if count == 1:
+        return [(0, (0, length))]
+    begins = [i * (length - window) // step // (count - 1) * step for i in range(count)]
+    cuts = [0, *(begin + halo for begin in begins[1:]), length]
+    return [(begin, (cut - begin, end - begin)) for begin, (cut, end) in zip(begins, pairwise(cuts), strict=True)]

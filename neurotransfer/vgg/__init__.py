@@ -1,0 +1,1 @@
+"""The VGG-19 network and its weights."""

@@ -1,0 +1,1 @@
+"""Files that hold VGG-19 weights, one module a format."""

@@ -1,0 +1,68 @@
+"""Weights as NumPy archives: plain (``conv1_1.kernel``, ``.bias``) or one byte a weight (``.codes``, ``.codebook``).
+
+The kernels are (3, 3, in, out) for RGB input; ``mean_pixel``, where it is missing, is that of the original network.
+The built-in weights and the installed full ones are such files.
+"""
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurotransfer.image_io.saving import atomic_file
+from neurotransfer.system.errors import reason_of
+from neurotransfer.vgg.kernels import Kernel, Kernels, WrongNetworkError, checked, checked_mean
+from neurotransfer.vgg.layers import KERNEL_SHAPES, LAYERS, MEAN_PIXEL
+
+MOST_BYTES = 800_000_000
+"""Of an archive's members together, unpacked."""
+
+
+def read_npz(path: Path, layers: tuple[str, ...] = LAYERS) -> tuple[Kernels, tuple[float, float, float], str]:
+    """Return (kernels of ``layers``, mean pixel, name of the layout). Nothing in the file is unpickled.
+
+    Raises:
+        WrongNetworkError: it is not such an archive, or another network's.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > MOST_BYTES:
+            raise WrongNetworkError(f"unpack to {unpacked // 10**6} MB, expected {MOST_BYTES // 10**6} at most")
+        with np.load(path, allow_pickle=False) as content:
+            plain = f"{LAYERS[0]}.kernel" in content
+            kernels = {name: _plain(content, name) if plain else _coded(content, name) for name in layers}
+            mean = checked_mean(content["mean_pixel"]) if "mean_pixel" in content else MEAN_PIXEL
+    except WrongNetworkError:
+        raise
+    except KeyError as error:
+        raise WrongNetworkError(f"are not those of VGG-19: {error.args[0]}") from None
+    except Exception as error:  # zip and array readers raise nearly anything on damaged files
+        raise WrongNetworkError(f"cannot be read as a NumPy archive: {reason_of(error)}") from None
+    return kernels, mean, "full precision" if plain else "one byte a weight"
+
+
+def _plain(content: Mapping[str, Any], name: str) -> Kernel:
+    return checked(name, content[f"{name}.kernel"], content[f"{name}.bias"])
+
+
+def _coded(content: Mapping[str, Any], name: str) -> Kernel:
+    codebook, codes = content[f"{name}.codebook"], content[f"{name}.codes"]
+    if codes.dtype != np.uint8 or codes.shape != KERNEL_SHAPES[name] or codebook.shape != (256,):
+        raise WrongNetworkError(
+            f"layer {name} has codes {codes.dtype} {codes.shape} and a codebook {codebook.shape}, "
+            f"expected uint8 {KERNEL_SHAPES[name]} and (256,)"
+        )
+    return checked(name, codebook[codes], content[f"{name}.bias"])
+
+
+def write_npz(path: Path, arrays: Mapping[str, Any], *, compressed: bool = False) -> None:
+    """Write an archive, whole or not at all; an existing file is replaced.
+
+    Raises:
+        NeurotransferError: it cannot be written.
+    """
+    with atomic_file(path) as temporary, temporary.open("wb") as handle:
+        (np.savez_compressed if compressed else np.savez)(handle, allow_pickle=False, **arrays)

@@ -1,0 +1,167 @@
+"""The VGG-19 convolution weights: the copy inside the package, the installed full ones, or a file of the user's.
+
+Decides which, and reads them; knows nothing of TensorFlow. A user's file is checked layer by layer before anything is
+computed; what it is, its first bytes say, not its name.
+"""
+
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from neurotransfer.image_io.guarded_file import sha256_of
+from neurotransfer.system.errors import InputError, NeurotransferError
+from neurotransfer.vgg import cache as installed
+from neurotransfer.vgg.formats.keras import INSIDE, read_keras, read_keras_archive
+from neurotransfer.vgg.formats.matconvnet import OFFICIAL_NAME, read_matconvnet
+from neurotransfer.vgg.formats.npz import read_npz
+from neurotransfer.vgg.kernels import Kernels, WrongNetworkError
+from neurotransfer.vgg.layers import LAYERS
+
+BUILTIN, FULL = "builtin", "full"
+BUILTIN_SHA256 = "cd753858c6b6ec666110bc6222a96f7430bb3f59618dcbd1d5366322c053265c"
+
+_BUILTIN_PATH = Path(__file__).parent.parent / "data" / "vgg19-8bit.npz"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Kernels and biases, with the mean pixel that the network expects to be subtracted.
+
+    ``layers`` maps a layer's name to (kernel (3, 3, in, out), bias (out,)), float32, RGB input.
+    """
+
+    layers: Kernels
+    mean_pixel: tuple[float, float, float]
+    source: "WeightsFile"
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """Which weights, where: what ``neurotransfer weights info`` says."""
+
+    path: Path
+    layout: str  # "one byte a weight", "full precision", "MatConvNet, newer layout", "Keras, .h5", ...
+    sha256: str
+
+    def as_json(self) -> dict[str, str]:
+        """Return name, layout and hash as plain values; no folder."""
+        return {"file": self.path.name, "layout": self.layout, "sha256": self.sha256}
+
+
+def find_weights(choice: str | Path | None = None) -> Path:
+    """Return the path of the weights to use.
+
+    ``builtin``: the copy in the package. ``full``: the installed ones. A path: that file. None: the official file if
+    the working folder holds it under its own name, else what ``weights use`` chose, else the built-in copy. No weights
+    are read.
+
+    Raises:
+        InputError: they are not there.
+    """
+    if choice is None:
+        official = Path(OFFICIAL_NAME)
+        if official.is_file():
+            return official
+        choice = FULL if installed.used_by_runs() else BUILTIN
+    if str(choice) == BUILTIN:
+        return _BUILTIN_PATH
+    if str(choice) == FULL:
+        return installed.required().path
+    return _file(Path(choice))
+
+
+def _file(path: Path) -> Path:
+    """Return ``path``; raise `InputError` unless a file is there."""
+    try:
+        if path.is_file():
+            return path
+        found = "a folder" if path.is_dir() else "a device or a pipe" if path.exists() else "nothing"
+    except OSError as error:  # a name longer than names can be, a folder that lets nobody look into it
+        found = f"nothing ({error.strerror or error})"
+    raise InputError(
+        f"The weights {path} were expected to be a file, found {found}; "
+        f"give the path of {OFFICIAL_NAME} or of another file of VGG-19, or 'builtin' for those in the package."
+    )
+
+
+def load_weights(choice: str | Path | None = None, layers: tuple[str, ...] = LAYERS) -> Weights:
+    """Load the kernels of ``layers`` from where `find_weights` points.
+
+    Raises:
+        InputError: the file is missing, damaged, or not the convolution part of VGG-19.
+        NeurotransferError: a Keras file is given, and h5py is not installed.
+    """
+    return _load(find_weights(choice), layers)
+
+
+def _load(path: Path, layers: tuple[str, ...] = LAYERS) -> Weights:
+    expected = "expected VGG-19 as a file of MatConvNet (.mat), Keras (.h5, .keras) or NumPy (.npz)"
+    advice = "give another file, or 'builtin' for the weights in the package"
+    if path.parent == installed.folder():
+        advice = "run 'neurotransfer weights remove' and fetch or import them again, or give '--weights builtin'"
+    try:
+        if path == _BUILTIN_PATH:
+            kernels, mean, layout = read_npz(path, layers)
+        else:
+            kernels, mean, layout = _reader(path)(path)
+        wanted = {name: kernels[name] for name in layers}
+        return Weights(wanted, mean, WeightsFile(path, layout, sha256_of(path)))
+    except WrongNetworkError as error:
+        raise InputError(f"The weights {path} {error}; {expected}: {advice}.") from None
+    except OSError as error:
+        raise InputError(f"The weights {path} cannot be read ({error.strerror or error}); {advice}.") from None
+    except MemoryError:
+        raise InputError(f"The weights {path} need more memory than there is; {advice}.") from None
+
+
+def _reader(path: Path) -> Callable[[Path], tuple[Kernels, tuple[float, float, float], str]]:
+    with path.open("rb") as handle:
+        start = handle.read(8)
+    if start == b"\x89HDF\r\n\x1a\n":
+        return read_keras
+    if not start.startswith(b"PK"):
+        return read_matconvnet
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return read_keras_archive if INSIDE in archive.namelist() else read_npz
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):
+        return read_npz  # which says what is wrong
+
+
+def install(file: Path, source: str) -> installed.Record:
+    """Read the weights ``file`` and keep their convolution part as the full ones; ``source`` says where they came from.
+
+    The caller holds `installed.folder_to_fill`.
+
+    Raises:
+        InputError: the file does not hold VGG-19.
+        NeurotransferError: they cannot be written.
+    """
+    loaded = _load(_file(file))
+    return installed.keep(loaded.layers, loaded.mean_pixel, source, loaded.source.layout, loaded.source.sha256)
+
+
+def verify() -> list[tuple[str, str, str]]:
+    """Return (name, hash, where from) of the built-in weights and, where there are any, of the full ones.
+
+    Raises:
+        NeurotransferError: a file is not what it was.
+    """
+    rows = [(BUILTIN, _same(_BUILTIN_PATH, BUILTIN_SHA256, "reinstall neurotransfer"), "in the package")]
+    record = installed.record()
+    if record is not None:
+        mend = "run 'neurotransfer weights remove' and fetch or import them again"
+        digest = _same(installed.required().path, record.sha256, mend)
+        load_weights(FULL)
+        rows.append((FULL, digest, f"from {record.source}"))
+    return rows
+
+
+def _same(path: Path, expected: str, mend: str) -> str:
+    found = sha256_of(path) if path.is_file() else "nothing"
+    if found != expected:
+        raise NeurotransferError(
+            f"The weights {path} are damaged: their SHA-256 was expected to be {expected}, found {found}; {mend}."
+        )
+    return found

@@ -1,0 +1,322 @@
+"""The commands around a run: full weights from fetch or import to remove; the doctor."""
+
+import functools
+import hashlib
+import http.server
+import json
+import subprocess
+import threading
+
+import numpy as np
+import pytest
+
+from neurotransfer.runs import doctor
+from neurotransfer.system.errors import NeurotransferError
+from neurotransfer.system.lock import FolderLock
+from neurotransfer.vgg import cache as installed
+from neurotransfer.vgg.layers import LAYERS
+from neurotransfer.vgg.weights import find_weights, load_weights
+from tests.conftest import COMMAND, clean_environment
+from tests.vgg.matconvnet import matconvnet, write
+
+
+def plain(weights, shift=0.0):
+    arrays = {f"{name}.kernel": kernel + np.float32(shift) for name, (kernel, _) in weights.layers.items()}
+    return arrays | {f"{name}.bias": bias for name, (_, bias) in weights.layers.items()}
+
+
+@pytest.fixture
+def npz(tmp_path, weights):
+    np.savez(tmp_path / "mine.npz", **plain(weights, 0.25))
+    return tmp_path / "mine.npz"
+
+
+def test_from_import_to_remove(command, npz, cache, weights):
+    done = command("weights", "import", npz)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == f"Installed: {cache / 'vgg19-full.npz'}, from mine.npz"
+    assert 79e6 < (cache / "vgg19-full.npz").stat().st_size < 81e6
+    full = load_weights("full")
+    assert np.array_equal(full.layers["conv3_1"][0], weights.layers["conv3_1"][0] + np.float32(0.25))
+    assert not np.array_equal(full.layers["conv3_1"][0], weights.layers["conv3_1"][0])
+
+    assert json.loads(command("weights", "info", "--json").stdout)["layout"] == "one byte a weight"
+    assert command("weights", "use", "full").stdout == "Runs use the full weights.\n"
+    assert json.loads(command("weights", "info", "--json").stdout)["layout"] == "full precision"
+    assert find_weights("builtin").name == "vgg19-8bit.npz"
+    assert command("weights", "use", "builtin").returncode == 0
+    assert find_weights().name == "vgg19-8bit.npz"
+
+    told = command("weights", "verify")
+    assert [line.split()[:2] for line in told.stdout.splitlines()] == [["builtin", "sound"], ["full", "sound"]]
+    again = command("weights", "import", npz)
+    assert again.returncode == 2
+    assert "Full weights from mine.npz are installed already" in again.stderr
+    command("weights", "use", "full")
+    for name in ("tmpab12cd34", "vgg19-fullXnpz"):  # pooch's, and a stranger's
+        (cache / name).write_bytes(b"")
+    assert command("weights", "remove").stdout == "Removed: 80 MB.\n"
+    assert find_weights().name == "vgg19-8bit.npz"
+    assert command("weights", "remove").stdout == "There was nothing to remove.\n"
+
+
+@pytest.mark.parametrize("layout", ["newer", "older"])
+def test_the_official_file_is_imported(command, tmp_path, weights, layout):
+    write(tmp_path / "vgg.mat", matconvnet(weights, layout, fully_connected=True))
+    assert command("weights", "import", "vgg.mat").returncode == 0
+    full = load_weights("full", LAYERS[:3])
+    assert np.array_equal(full.layers["conv1_2"][0], weights.layers["conv1_2"][0])
+    assert full.mean_pixel == pytest.approx(weights.mean_pixel)
+    assert installed.record().layout == f"MatConvNet, {layout} layout"
+
+
+def test_damage_is_found(command, npz, cache):
+    command("weights", "import", npz)
+    data = bytearray((cache / "vgg19-full.npz").read_bytes())
+    data[40_000_000] ^= 1
+    (cache / "vgg19-full.npz").write_bytes(data)
+    done = command("weights", "verify")
+    assert done.returncode == 1
+    expected, found = installed.record().sha256, hashlib.sha256(data).hexdigest()
+    assert f"expected to be {expected}, found {found}; run 'neurotransfer weights remove'" in done.stderr
+    assert command("weights", "use", "full").stderr == done.stderr
+    assert not installed.used_by_runs()
+    (cache / "vgg19-full.npz").write_bytes(data[:1000])
+    told = command("weights", "info", "--weights", "full")
+    assert told.returncode == 2
+    assert told.stderr.endswith(
+        "run 'neurotransfer weights remove' and fetch or import them again, or give '--weights builtin'.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["{", '{"source": null, "layout": null, "source_sha256": null, "sha256": null, "used": true}']
+)
+def test_a_damaged_record(command, npz, cache, text):
+    command("weights", "import", npz)
+    (cache / "vgg19-full.json").write_text(text)
+    done = command("weights", "info")
+    assert done.returncode == 2
+    assert "vgg19-full.json is damaged; run 'neurotransfer weights remove'" in done.stderr
+    assert command("weights", "info", "--weights", "builtin").returncode == 0
+    assert command("weights", "remove").returncode == 0
+    assert command("weights", "info").returncode == 0
+
+
+def test_a_record_of_endless_brackets(command, cache):
+    cache.mkdir(parents=True)
+    (cache / "vgg19-full.json").write_text("[" * 100_000)
+    done = command("weights", "info")
+    assert done.returncode == 2
+    assert "vgg19-full.json is damaged; run 'neurotransfer weights remove'" in done.stderr
+
+
+def test_a_cache_folder_that_is_a_link(command, npz, cache, tmp_path):
+    cache.parent.mkdir(parents=True)
+    (tmp_path / "roomy").mkdir()
+    (tmp_path / "roomy" / "letter.txt").write_text("mine")
+    cache.symlink_to(tmp_path / "roomy")
+    assert command("weights", "import", npz).returncode == 0
+    assert (tmp_path / "roomy" / "vgg19-full.npz").exists()
+    assert command("weights", "remove").stdout == "Removed: 80 MB.\n"
+    assert [path.name for path in (tmp_path / "roomy").iterdir()] == ["letter.txt"]
+    (tmp_path / "roomy").rename(tmp_path / "away")
+    done = command("weights", "import", npz)
+    assert done.returncode == 1
+    assert done.stderr == f"Error: {cache} is no folder, or a link to nowhere; remove it.\n"
+
+
+def test_names_of_two_lines_stay_on_one(command, npz, tmp_path):
+    strange = npz.rename(tmp_path / "two\nlines.npz")
+    lines = command("weights", "info", "--weights", strange).stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["file", "layout", "sha256"]
+    assert lines[0].endswith(r"two\nlines.npz")
+
+
+@pytest.mark.parametrize("given", ["nan", "inf", "0", "2h"])
+def test_time_outs_that_are_none(command, given):
+    done = command("weights", "fetch", "--url", "http://127.0.0.1:9/a.mat", "--timeout", given)
+    assert done.returncode == 2
+    assert "--timeout" in done.stderr
+    assert "expected a time above 0" in done.stderr or "must be at most 3600 s; found 7200 s" in done.stderr
+
+
+def test_a_second_fetch_is_told(command, cache):
+    cache.mkdir(parents=True)
+    lock = FolderLock(cache)
+    line = ("weights", "fetch", "--url", "http://127.0.0.1:9/a.mat")
+    done = command(*line)
+    assert (done.returncode, done.stderr.startswith(f"Error: {cache} is in use by another run")) == (2, True)
+    lock.release()
+    assert "refused the connection" in command(*line).stderr
+
+
+@pytest.mark.parametrize("address", ["http://localhost:99999999/", "http://[::1", "http:///x", "ftp://a/b"])
+def test_addresses_that_are_none(command, address):
+    done = command("weights", "fetch", "--url", address)
+    assert (done.returncode, "--url must be an address" in done.stderr) == (2, True)
+
+
+def test_the_doctor_does_not_run_strangers_modules(command, tmp_path):
+    for name in ("json.py", "random.py"):
+        (tmp_path / name).write_text("raise RuntimeError('a stranger')\n")
+    done = subprocess.run([COMMAND, "doctor"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert "tensorflow" in done.stdout
+    assert "stranger" not in done.stdout + done.stderr
+
+
+def test_the_doctor_in_a_folder_that_is_gone(monkeypatch, tmp_path):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    assert {finding.name: finding.problem for finding in doctor._writing()}["folder"] is None
+    (tmp_path / "gone").rmdir()
+    problem = {finding.name: finding.problem for finding in doctor._writing()}["folder"]
+    assert problem == "The working folder was removed: change to another folder."
+
+
+def test_a_record_without_its_archive(command, npz, cache):
+    command("weights", "import", npz)
+    (cache / "vgg19-full.npz").unlink()
+    mend = "vgg19-full.npz is gone, though its record is there; run 'neurotransfer weights remove' and fetch or import"
+    problems = {finding.name: finding.problem for finding in doctor._weights()}
+    assert problems["weights"] is None, "runs use the built-in ones"
+    assert mend in problems["full"]
+    for arguments in (("info", "--weights", "full"), ("use", "full"), ("verify",)):
+        done = command("weights", *arguments)
+        assert done.returncode == 2
+        assert mend in done.stderr
+    assert command("weights", "remove").returncode == 0
+    assert command("weights", "import", npz).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (("use", "full"), 2, "The full weights were expected in"),
+        (("info", "--weights", "full"), 2, "The full weights were expected in"),
+        (("import", "nowhere.mat"), 2, "The weights nowhere.mat were expected to be a file, found nothing; give"),
+        (("import", "."), 2, "found a folder"),
+        (("import", "builtin"), 2, "The weights builtin were expected to be a file, found nothing"),
+        (("import", 300 * "x"), 2, "xxx were expected to be a file, found nothing (File name too long); give"),
+        (("info", "--weights", 300 * "x"), 2, "xxx were expected to be a file, found nothing (File name too long)"),
+        (("import", "page.mat"), 2, "page.mat cannot be read as a MATLAB file: it has no MATLAB 5 header"),
+        (("fetch", "--url", "ftp://a/b"), 2, "must be an address that begins with http"),
+        (("fetch", "--sha256", "abc"), 2, "must be 64 hexadecimal digits"),
+    ],
+)
+def test_wrong_use(command, tmp_path, cache, arguments, code, sentence):
+    (tmp_path / "page.mat").write_text("<html>" * 100)
+    done = command("weights", *arguments)
+    assert done.returncode == code
+    assert sentence in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not cache.exists() or list(cache.iterdir()) == []
+
+
+@pytest.fixture
+def address(tmp_path):
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_fetch_installs_only_what_the_hash_vouches_for(command, npz, cache, address):
+    digest = hashlib.sha256(npz.read_bytes()).hexdigest()
+    done = command("weights", "fetch", "--url", f"{address}/mine.npz")
+    assert done.returncode == 1
+    assert (
+        "its MD5 was expected to be 106118b7cf60435e6d8e04f6a6dc3657 or 8ee3263992981a1d26e73b3ca028a123" in done.stderr
+    )
+    assert not cache.exists()
+    done = command("weights", "fetch", "--url", f"{address}/mine.npz", "--sha256", digest)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in cache.iterdir()) == ["vgg19-full.json", "vgg19-full.npz"]
+    assert installed.record().source == f"{address}/mine.npz"
+    assert installed.record().source_sha256 == digest
+
+
+def test_a_vouched_for_file_that_is_no_network(command, tmp_path, cache, address):
+    (tmp_path / "odd.npz").write_bytes(b"PK" + bytes(1000))
+    digest = hashlib.sha256((tmp_path / "odd.npz").read_bytes()).hexdigest()
+    done = command("weights", "fetch", "-q", "--url", f"{address}/odd.npz", "--sha256", digest)
+    assert done.returncode == 2
+    assert "cannot be read as a NumPy archive" in done.stderr
+    assert not cache.exists()
+
+
+def test_archives_of_objects_are_not_unpickled(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return open, (str(tmp_path / "sprung"), "w")
+
+    np.savez(tmp_path / "trap.npz", **{"conv1_1.kernel": np.array([Trap()], dtype=object)})
+    with pytest.raises(NeurotransferError, match="cannot be read as a NumPy archive: Object arrays"):
+        load_weights(tmp_path / "trap.npz")
+    assert not (tmp_path / "sprung").exists()
+    with np.load(tmp_path / "trap.npz", allow_pickle=True) as archive:
+        archive["conv1_1.kernel"]
+    assert (tmp_path / "sprung").exists(), "the trap would have worked"
+
+
+def test_doctor(command, tmp_path):
+    done = command("doctor")
+    assert done.returncode == 0, done.stderr
+    states = {line.split()[1]: line.split()[0] for line in done.stdout.splitlines()}
+    assert set(states.values()) == {"ok"}
+    assert {"python", "tensorflow", "device", "precision", "memory", "largest", "weights", "cache"} <= set(states)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_doctor_with_problems(command, tmp_path, cache):
+    cache.mkdir(parents=True)
+    (cache / "vgg19-full.json").write_text("{")
+    (tmp_path / "tensorflow.py").write_text("raise ImportError('no such luck')")
+    done = command("doctor", "--json", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr == "Error: 3 problems were found; the report says how to mend them.\n"
+    report = json.loads(done.stdout)
+    findings = report["findings"]
+    assert report["problems"] == 3
+    assert "no such luck" in findings["tensorflow"]["problem"]
+    assert "pip install --force-reinstall" in findings["tensorflow"]["problem"]
+    assert "neurotransfer weights remove" in findings["full"]["problem"]
+    assert findings["python"]["problem"] is None
+
+
+def test_doctor_names_the_limit_of_addresses():
+    line = f"ulimit -v 1000000; exec {COMMAND} doctor"
+    done = subprocess.run(["sh", "-c", line], env=clean_environment(), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert "addresses are limited to 1.0 GB, of which it needs 2; run: ulimit -v unlimited" in done.stdout
+    assert "reinstall" not in done.stdout
+
+
+def test_doctor_where_nothing_can_be_written(monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(doctor.tempfile, "TemporaryFile", refuse)
+    problems = {finding.name: finding.problem for finding in doctor._writing()}
+    assert "cannot be written to (Permission denied): change to another folder" in problems["folder"]
+    assert "TMPDIR" in problems["temporary"]
+
+
+def test_doctor_survives_a_check_that_fails(monkeypatch):
+    def fall(*_):
+        raise RuntimeError("no memory to be found")
+
+    monkeypatch.setattr(doctor, "allowance", fall)
+    monkeypatch.setattr(doctor, "_tensorflow", lambda: iter(()))
+    findings = {finding.name: finding for finding in doctor.examine()}
+    assert "RuntimeError: no memory to be found" in findings["memory"].problem
+    assert findings["weights"].problem is None
+
+
+def test_doctor_without_room(monkeypatch):
+    monkeypatch.setattr(doctor, "allowance", lambda: 0.6e9)
+    problems = {finding.name: finding.problem for finding in doctor._memory()}
+    assert "does not fit: close other programs" in problems["largest"]

@@ -1,0 +1,77 @@
+"""Settings are checked on creation; presets are what their names promise."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from neurotransfer.system.errors import InputError
+from neurotransfer.transfer.settings import PRESETS, Settings, preset
+
+BAD = [
+    ({"size": 31}, "--size must be a whole number, from 32 to 65535, or 'original'; found 31."),
+    ({"size": "large"}, "--size must be a whole number, from 32 to 65535, or 'original'; found 'large'."),
+    ({"steps": -1}, "--steps must be a whole number, from 0 to 1000000; found -1."),
+    ({"steps": 1.5}, "--steps must be a whole number, from 0 to 1000000; found 1.5."),
+    ({"learning_rate": float("nan")}, "--learning-rate must be a number, from 0 to 1e+12; found nan."),
+    ({"style_weight": float("inf")}, "--style-weight must be a number, from 0 to 1e+12; found inf."),
+    ({"noise_ratio": 1.1}, "--noise-ratio must be a number, from 0 to 1; found 1.1."),
+    ({"pooling": "median"}, "--pooling must be one of avg, max; found 'median'."),
+    (
+        {"content_layers": (("conv4_9", 1.0),)},
+        "There is no layer 'conv4_9' in VGG-19 (conv1_1 to conv5_4); did you mean conv4_4?",
+    ),
+    ({"style_layers": ()}, "--style-layer needs at least one layer."),
+    ({"style_layers": (("conv1_1", -1.0),)}, "--style-layer conv1_1 needs a weight from 0 to 1e+12; found -1.0."),
+    ({"style_layers": (("conv1_1", 1e308),)}, "--style-layer conv1_1 needs a weight from 0 to 1e+12; found 1e+308."),
+    (
+        {"style_layers": (("conv1_1", 1.0), ("conv1_1", 1.0))},
+        "--style-layer names a layer twice: conv1_1, conv1_1; give each once.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("values", "sentence"), BAD, ids=lambda value: str(value)[:40])
+def test_bad_values_are_refused(values, sentence):
+    with pytest.raises(InputError) as caught:
+        Settings(**values)
+    assert str(caught.value) == sentence
+
+
+def test_layers_may_be_a_mapping():
+    assert Settings(style_layers={"conv1_1": 0.5}).style_layers == (("conv1_1", 0.5),)
+
+
+def test_borders_are_allowed():
+    Settings(size=32, steps=0, learning_rate=0, noise_ratio=1, style_scale=20)
+
+
+def test_as_json_is_plain_and_names_no_folder():
+    text = json.dumps(Settings(init=Path("/home/somebody/start.png")).as_json())
+    assert "start.png" in text
+    assert "somebody" not in text
+
+
+def test_seed_is_the_program_that_this_one_replaces():
+    seed = PRESETS["seed"]
+    assert (seed.steps, seed.learning_rate, seed.content_weight, seed.style_weight) == (500, 2.0, 10.0, 40.0)
+    assert (seed.noise_ratio, seed.noise, seed.pooling, seed.clip) == (0.6, "uniform", "avg", False)
+    assert (seed.objective, seed.init, seed.schedule, seed.beta2, seed.tv_weight) == (
+        *("gatys", "content", "constant"),
+        0.999,
+        0.0,
+    )
+    assert dict(seed.content_layers) == {"conv4_2": 1.0}
+    assert dict(seed.style_layers) == {f"conv{block}_1": 0.2 for block in (1, 2, 3, 4, 5)}
+
+
+def test_unknown_preset():
+    with pytest.raises(
+        InputError, match="There is no preset 'sead'; there are default, fine, bold, seed, fast, anishathalye"
+    ):
+        preset("sead")
+
+
+def test_a_change_wins_over_the_preset():
+    assert preset("seed", steps=7).steps == 7
+    assert preset("seed", steps=7).learning_rate == 2.0

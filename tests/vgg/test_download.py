@@ -1,0 +1,285 @@
+"""`weights fetch` against a server that truncates, lies, stalls, resets, redirects and serves web pages."""
+
+import hashlib
+import http.server
+import re
+import shutil
+import socket
+import ssl
+import struct
+import subprocess
+import threading
+import time
+
+import pytest
+
+from neurotransfer.system.errors import InputError, NeurotransferError
+from neurotransfer.vgg import download as module
+from neurotransfer.vgg.download import ADDRESSES, KNOWN_MD5, fetch
+
+CONTENT = bytes(range(256)) * 4000  # 1 MB
+CHUNK = 1 << 16  # bytes that are written at once
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """What it does is the path's first part; what it was asked is in ``server.requests``."""
+
+    def do_GET(self):
+        verb = self.path.split("/")[1]
+        self.server.requests.append((verb, self.headers.get("Range")))
+        getattr(self, verb)()
+
+    def log_message(self, *_):
+        pass
+
+    def body(self, data, *, length=None, kind="application/octet-stream"):
+        start = 0
+        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        if asked and self.path.split("/")[1] != "rangeless":
+            start = int(asked[1])
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}")
+        else:
+            self.send_response(200)
+        self.send_header("Content-Length", str(len(CONTENT) - start if length is None else length))
+        self.send_header("Content-Type", kind)
+        self.end_headers()
+        self.wfile.write(data[start:])
+
+    def whole(self):
+        self.body(CONTENT)
+
+    def first(self):
+        return len([verb for verb, _ in self.server.requests if verb == self.path.split("/")[1]]) == 1
+
+    def truncates(self):  # 390 kB more with every request
+        begun = int((self.headers.get("Range") or "bytes=0-")[6:-1])
+        self.body(CONTENT[: begun + 6 * CHUNK])
+
+    def rangeless(self):  # breaks off once, then knows nothing of ranges
+        self.body(CONTENT[:300_000] if self.first() else CONTENT)
+
+    def always_cut(self):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(CONTENT)))
+        self.end_headers()
+        self.wfile.write(CONTENT[:CHUNK])
+
+    def lies_short(self):
+        self.body(CONTENT, length=5000)
+
+    def lies_long(self):
+        self.body(CONTENT, length=len(CONTENT) + 5000)
+
+    def lies_huge(self):
+        self.body(CONTENT, length=10**12)
+
+    def lies_oddly(self):
+        self.body(CONTENT, length="many")
+
+    def html(self):
+        self.body(b"<!DOCTYPE html>Not here" * 10, kind="text/html; charset=utf-8", length=230)
+
+    def disguised(self):
+        self.body(b"<!DOCTYPE html>Not here" * 10, length=230)
+
+    def moved(self):
+        self.send_response(302)
+        self.send_header("Location", "/whole/file.mat")
+        self.end_headers()
+
+    def circle(self):
+        self.send_response(302)
+        self.send_header("Location", "/circle/file.mat")
+        self.end_headers()
+
+    def elsewhere(self):
+        self.send_response(302)
+        self.send_header("Location", "file:///etc/hostname")
+        self.end_headers()
+
+    def stalls(self):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(CONTENT)))
+        self.end_headers()
+        self.wfile.write(CONTENT[:1000])
+        self.server.stop.wait(20)
+
+    def stalls_once(self):
+        if self.first():
+            return self.stalls()
+        return self.whole()
+
+    def resets(self):
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1024000\r\n\r\n" + CONTENT[:1000])
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+
+    def missing(self):
+        self.send_error(404)
+
+    def broken(self):
+        self.send_error(503)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.01)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as found:
+        found.requests, found.stop = [], threading.Event()
+        found.handle_error = lambda *_: None  # a client that goes away is what is tested
+        thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        found.url = f"http://127.0.0.1:{found.server_port}"
+        yield found
+        found.stop.set()
+        found.shutdown()
+        thread.join()
+
+
+def get(server, folder, *verbs, sha256=SHA256, timeout=1.0, report=lambda *_: None):
+    addresses = [f"{server.url}/{verb}/file.mat" for verb in verbs]
+    return fetch(addresses, sha256, folder, timeout=timeout, report=report)
+
+
+def parts(folder):
+    return [path.suffix for path in folder.iterdir()]
+
+
+@pytest.mark.parametrize("verb", ["whole", "moved", "truncates", "rangeless", "stalls_once"])
+def test_it_arrives(server, tmp_path, verb):
+    path, address = get(server, tmp_path, verb)
+    assert path.read_bytes() == CONTENT
+    assert address == f"{server.url}/{verb}/file.mat"
+    assert parts(tmp_path) == [".download"]
+
+
+def test_it_goes_on_where_it_stopped(server, tmp_path):
+    seen = []
+    get(server, tmp_path, "truncates", report=lambda done, total: seen.append((done, total)))
+    assert [asked for _, asked in server.requests] == [None, f"bytes={6 * CHUNK}-", f"bytes={12 * CHUNK}-"]
+    assert seen == sorted(seen)
+    assert {total for _, total in seen} == {len(CONTENT)}
+
+
+def test_the_next_call_goes_on_too(server, tmp_path):
+    with pytest.raises(NeurotransferError, match="broke the connection off"):
+        get(server, tmp_path, "always_cut")
+    assert parts(tmp_path) == [".part"]
+    Handler.always_cut, kept = Handler.whole, Handler.always_cut
+    try:
+        path, _ = get(server, tmp_path, "always_cut")
+    finally:
+        Handler.always_cut = kept
+    assert server.requests[-1][1] == f"bytes={CHUNK}-"
+    assert path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("verb", "reason"),
+    [
+        ("always_cut", "broke the connection off"),
+        ("lies_short", f"gave another file: its SHA256 was expected to be {SHA256}, found [0-9a-f]{{64}}"),
+        ("lies_long", "broke the connection off"),
+        ("lies_huge", "sends more than 1000 MB"),
+        ("lies_oddly", "cannot be fetched from"),
+        ("html", "answered with a web page instead of the file"),
+        ("disguised", "gave another file"),
+        ("circle", "redirects without end"),
+        ("elsewhere", "cannot be fetched from"),
+        ("stalls", "stopped sending"),
+        ("resets", "broke the connection off"),
+        ("missing", "answered with the HTTP status 404"),
+        ("broken", "answered with the HTTP status 503"),
+    ],
+)
+def test_what_goes_wrong_is_one_sentence_and_nothing_is_kept(server, tmp_path, verb, reason):
+    begun = time.monotonic()
+    with pytest.raises(NeurotransferError, match=f"{server.url}/{verb}/file.mat {reason}") as caught:
+        get(server, tmp_path, verb, timeout=0.3)
+    assert caught.value.exit_code == 1
+    assert "\n" not in str(caught.value)
+    assert set(parts(tmp_path)) <= {".part"}
+    assert time.monotonic() - begun < 10
+
+
+def test_the_next_address_is_tried(server, tmp_path):
+    path, address = get(server, tmp_path, "html", "missing", "whole")
+    assert path.read_bytes() == CONTENT
+    assert "/whole/" in address
+
+
+def test_offline(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.01)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(NeurotransferError, match="refused the connection"):
+        fetch([f"http://127.0.0.1:{port}/a.mat"], None, tmp_path, timeout=1, report=lambda *_: None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_host_that_nobody_knows_is_asked_for_once(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.01)
+    monkeypatch.setenv("NO_PROXY", "*")  # a proxy would answer in the host's place
+    addresses = ["http://nowhere.invalid/a.mat", "http://nowhere.invalid/b.mat"]
+    with pytest.raises(
+        NeurotransferError, match=r"installed: nowhere\.invalid was not found \(is .* offline\?\)\. Run"
+    ):
+        fetch(addresses, None, tmp_path, timeout=1, report=lambda *_: None)
+    addresses.append(f"{server.url}/whole/file.mat")
+    path, address = fetch(addresses, SHA256, tmp_path, timeout=1, report=lambda *_: None)
+    assert (path.read_bytes(), address) == (CONTENT, addresses[-1])
+
+
+def test_the_official_file_has_two_hashes(server, tmp_path, monkeypatch):
+    with pytest.raises(NeurotransferError, match=f"MD5 was expected to be {KNOWN_MD5[0]} or {KNOWN_MD5[1]}, found"):
+        get(server, tmp_path, "whole", sha256=None)
+    monkeypatch.setattr(module, "KNOWN_MD5", ("0" * 32, hashlib.md5(CONTENT).hexdigest()))
+    assert get(server, tmp_path, "whole", sha256=None)[0].read_bytes() == CONTENT
+
+
+def test_secure_addresses_come_first():
+    assert ADDRESSES[0].startswith("https://")
+    assert {address.partition("://")[2] for address in ADDRESSES if address.startswith("http://")} == {
+        address.partition("://")[2] for address in ADDRESSES if address.startswith("https://")
+    }
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl makes the certificate")
+def test_a_certificate_that_nobody_vouches_for_is_refused(server, tmp_path, monkeypatch):
+    files = ("-keyout", tmp_path / "key.pem", "-out", tmp_path / "certificate.pem")
+    subject = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject, *files],
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    address = f"https://localhost:{server.server_port}/whole/file.mat"
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    with pytest.raises(NeurotransferError, match="has no certificate that can be trusted"):
+        fetch([address], SHA256, folder, timeout=1, report=lambda *_: None)
+    assert server.requests == []
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "nowhere.pem"))
+    with pytest.raises(NeurotransferError, match=r"cannot be asked \(Could not find a suitable TLS CA certificate"):
+        fetch([address], SHA256, folder, timeout=1, report=lambda *_: None)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "certificate.pem"))
+    assert fetch([address], SHA256, folder, timeout=1, report=lambda *_: None)[0].read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("address", "sha256", "sentence"),
+    [
+        ("ftp://a/b", None, "begins with http"),
+        ("file:///etc/passwd", None, "begins with"),
+        ("http://a/b", "12", "64 hex"),
+    ],
+)
+def test_wrong_use(tmp_path, address, sha256, sentence):
+    with pytest.raises(InputError, match=sentence):
+        fetch([address], sha256, tmp_path, timeout=1, report=lambda *_: None)
