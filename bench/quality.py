@@ -31,8 +31,8 @@ from pairs import PAINTINGS, PHOTOS, cut
 from PIL import Image
 
 from neurotransfer import load_image, preset
-from neurotransfer.image_io.arrays import Array
 from neurotransfer.system.tensorflow import tf
+from neurotransfer.system.types import Array
 from neurotransfer.transfer.losses import gram
 from neurotransfer.transfer.objective import Objective
 from neurotransfer.vgg.network import VGG19

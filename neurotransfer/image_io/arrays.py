@@ -12,8 +12,8 @@ from PIL import Image
 
 from neurotransfer.image_io.reading import Picture, decode, read_picture
 from neurotransfer.system.errors import InputError
+from neurotransfer.system.types import Array
 
-Array = NDArray[np.float32]
 Source = str | Path | Picture | Image.Image | NDArray[Any]
 """What may stand for a picture: a file's path, a Pillow picture, or an array (height, width, 3) in 0..255."""
 
@@ -50,13 +50,6 @@ def _from_array(array: NDArray[Any]) -> Picture:
     if array.dtype == np.uint8:
         return Picture(Image.fromarray(array))
     return Picture(to_uint16(array.astype(np.float32, copy=False)))
-
-
-def fit(picture_size: tuple[int, int], long_side: int) -> tuple[int, int]:
-    """Return ``(width, height)`` with the given long side and the aspect ratio of ``picture_size``."""
-    width, height = picture_size
-    scale = long_side / max(width, height)
-    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def pixels(picture: Picture, size: tuple[int, int] | None = None) -> Array:

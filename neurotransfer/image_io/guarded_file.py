@@ -1,6 +1,5 @@
 """What lies under a name, and reading it with limited patience: files may be pipes, or headers without an end."""
 
-import hashlib
 import io
 import os
 import stat
@@ -26,12 +25,6 @@ _BYTES_OF_A_HEADER = 20_000_000
 _READS_OF_PIXELS = 2_000_000
 _BYTES_OF_A_PIXEL = 16
 """Honest files ask for a tenth. Decoders go through hostile ones byte by byte, or gather what they find, for hours."""
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's content as hexadecimal digits."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def check_file(path: Path, most_bytes: int) -> None:

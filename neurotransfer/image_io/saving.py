@@ -1,10 +1,7 @@
 """Arrays -> picture files, whole or not at all. The formats, depths and resolution tags of results."""
 
-import os
-import re
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO
@@ -15,10 +12,12 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from neurotransfer.image_io.arrays import Array, off_white, to_uint8, to_uint16
+from neurotransfer.image_io.arrays import off_white, to_uint8, to_uint16
 from neurotransfer.image_io.exif import as_bytes, texts
 from neurotransfer.image_io.icc import srgb_profile
 from neurotransfer.system.errors import InputError, NeurotransferError
+from neurotransfer.system.files import atomic_file
+from neurotransfer.system.types import Array
 
 SAVE_OPTIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
     {
@@ -173,28 +172,3 @@ def _save_tiff(path: Path, image: NDArray[Any], dpi: float | None, exif: Image.E
         iccprofile=srgb_profile(),
         extratags=[(tag, "s", 0, text.encode(), True) for tag, text in (texts(exif).items() if exif else ())],
     )
-
-
-LEFT_OVER = re.compile(r"\.[0-9a-f]{8}\.\d+\.tmp")
-"""Names of the temporary files of `atomic_file`, which a process leaves that is killed while it writes."""
-
-
-@contextmanager
-def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` to write to; renamed to ``path`` when the block ends well, else removed.
-
-    Raises:
-        NeurotransferError: the block or the renaming met an `OSError`.
-    """
-    # The name itself may be as long as the file system allows: its checksum keeps two files of a folder apart.
-    temporary = path.with_name(f".{zlib.crc32(os.fsencode(path.name)):08x}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        with temporary.open("rb+") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise NeurotransferError(f"{path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)

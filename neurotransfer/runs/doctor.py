@@ -16,10 +16,10 @@ from pathlib import Path
 
 import psutil
 
-from neurotransfer.system.cpu import choose_precision, processor_flags
+from neurotransfer.system.cpu import choose_precision, cores, processor_flags
 from neurotransfer.system.errors import NeurotransferError
-from neurotransfer.transfer.memory import allowance, largest_side
-from neurotransfer.transfer.schedule import cores
+from neurotransfer.system.memory import allowance
+from neurotransfer.transfer.memory import largest_side
 from neurotransfer.transfer.settings import DEFAULT
 from neurotransfer.vgg import cache as installed
 from neurotransfer.vgg.weights import load_weights

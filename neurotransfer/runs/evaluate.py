@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neurotransfer.image_io.arrays import fit, open_picture, pixels
+from neurotransfer.image_io.arrays import open_picture, pixels
 from neurotransfer.image_io.reading import Picture
 from neurotransfer.system.errors import InputError, NotFiniteError
-from neurotransfer.transfer.memory import allowance, plan_memory
+from neurotransfer.system.memory import allowance
+from neurotransfer.system.types import fit
+from neurotransfer.transfer.memory import plan_memory
 from neurotransfer.transfer.plan import needed_layers, plan_style_size
 from neurotransfer.transfer.settings import Settings
 from neurotransfer.vgg.weights import load_weights

@@ -16,8 +16,9 @@ from neurotransfer.runs.run_folder import OutputPlan, plan_output, run_name
 from neurotransfer.runs.samples import PAINTING, PHOTO
 from neurotransfer.system.cpu import choose_precision
 from neurotransfer.system.errors import InputError
+from neurotransfer.system.memory import allowance
 from neurotransfer.transfer.checkpoint import Checkpoint
-from neurotransfer.transfer.memory import MemoryPlan, allowance, plan_memory
+from neurotransfer.transfer.memory import MemoryPlan, plan_memory
 from neurotransfer.transfer.plan import LARGEST_SINGLE, needed_layers, plan_octaves, plan_size, plan_style_size
 from neurotransfer.transfer.schedule import WORTH_SAYING, forecast, spoken
 from neurotransfer.transfer.settings import DEFAULT, INITS, Settings

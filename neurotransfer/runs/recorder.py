@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurotransfer.image_io.arrays import opacity
-from neurotransfer.image_io.guarded_file import sha256_of
 from neurotransfer.image_io.reading import Picture
-from neurotransfer.image_io.saving import atomic_file, save_image
+from neurotransfer.image_io.saving import save_image
 from neurotransfer.runs.run_folder import OutputPlan, free_name
 from neurotransfer.runs.state import save_state
 from neurotransfer.system.errors import NeurotransferError
+from neurotransfer.system.files import atomic_file, sha256_of
 
 if TYPE_CHECKING:  # the name alone: a run's files are no reason to load TensorFlow
     from neurotransfer.transfer.stylize import Step

@@ -6,15 +6,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from neurotransfer.image_io.saving import LEFT_OVER
 from neurotransfer.runs.job import Earlier, Job, Prepared, prepare
 from neurotransfer.runs.run_folder import DEFAULT_SNAPSHOT_EVERY, in_folder
 from neurotransfer.runs.state import State, damaged, find_state, load_state
+from neurotransfer.system.cpu import cores
 from neurotransfer.system.errors import InputError
+from neurotransfer.system.files import TEMPORARY_NAME
 from neurotransfer.system.lock import FolderLock
 from neurotransfer.transfer.checkpoint import Checkpoint
 from neurotransfer.transfer.plan import plan_octaves
-from neurotransfer.transfer.schedule import cores, extended, is_finished
+from neurotransfer.transfer.schedule import extended, is_finished
 from neurotransfer.transfer.settings import INITS, Settings
 
 logger = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ def _prepare(folder: Path, lock: FolderLock, more: int | None, max_memory: float
                 cores(),
             )
     for left in folder.iterdir():
-        if LEFT_OVER.fullmatch(left.name):
+        if TEMPORARY_NAME.fullmatch(left.name):
             left.unlink(missing_ok=True)
     return prepared
 

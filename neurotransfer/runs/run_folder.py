@@ -7,8 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from neurotransfer.image_io.saving import LEFT_OVER, check_extension, check_size
+from neurotransfer.image_io.saving import check_extension, check_size
 from neurotransfer.system.errors import InputError
+from neurotransfer.system.files import TEMPORARY_NAME
 from neurotransfer.system.lock import FolderLock
 
 DEFAULT_SNAPSHOT_EVERY = 20
@@ -129,7 +130,7 @@ def _claim_folder(parent: Path, name: str, inputs: Iterable[Path], *, overwrite:
         # Else somebody else's pictures may be numbered, too. A run that was killed has no log, but its state.
         ours = any((folder / name).exists() for name in ("run.json", "state.npz"))
         for old in folder.iterdir():
-            if ours and (re.fullmatch(_OURS, old.name) or LEFT_OVER.fullmatch(old.name)):
+            if ours and (re.fullmatch(_OURS, old.name) or TEMPORARY_NAME.fullmatch(old.name)):
                 old.unlink()
         return folder, lock
     while True:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from neurotransfer.runs.job import Prepared
 from neurotransfer.runs.recorder import Recorder
 from neurotransfer.runs.run_folder import release
+from neurotransfer.system.cpu import cores
 from neurotransfer.system.errors import InputError, NeurotransferError, RunInterruptedError
 from neurotransfer.system.signals import Stop, stop_signals
-from neurotransfer.transfer.schedule import cores
 from neurotransfer.transfer.settings import INITS
 from neurotransfer.vgg.weights import BUILTIN, FULL, Weights, find_weights
 

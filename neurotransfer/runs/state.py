@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from neurotransfer.image_io.saving import atomic_file
 from neurotransfer.system.errors import InputError
+from neurotransfer.system.files import atomic_file
 from neurotransfer.transfer.checkpoint import Checkpoint
 
 NAME = "state.npz"

@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from neurotransfer.image_io.arrays import Array
+from neurotransfer.system.types import Array
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from neurotransfer.image_io.arrays import Array
+from neurotransfer.system.types import Array
 
 _NOISE_VARIANCE = 1.0
 """Added to every variance, in squared units of 0..255: a grey picture has no colour to stretch."""

@@ -5,22 +5,15 @@ fitted to measured peaks (bench/sizes.py; docs/performance.md); bytes throughout
 """
 
 import math
-import re
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-import psutil
-
-from neurotransfer.image_io.arrays import fit
 from neurotransfer.system.errors import NeurotransferError
+from neurotransfer.system.types import fit
 from neurotransfer.transfer.plan import SMALLEST, needed_layers, plan_octaves, plan_style_size
 from neurotransfer.transfer.settings import Settings
 from neurotransfer.transfer.tiles import stride
 from neurotransfer.vgg.layers import KERNEL_SHAPES
-
-SAFE_SHARE = 0.8
-"""Of the memory that is free: the rest is for what else the machine does."""
 
 WINDOWS = (1_500_000, 1_000_000, 700_000, 500_000, 350_000, 250_000, 160_000, 100_000)
 """Pixels of a tile's window, to choose from: smaller ones are mostly halo, larger ones gain nothing."""
@@ -29,7 +22,6 @@ HISTORIES = ((20, False), (20, True), (10, True), (5, True), (3, True))
 
 # Fitted to measured peaks; bytes.
 _PROCESS = 655e6  # TensorFlow and the smallest graph
-_ADDRESSES = 0.9e9  # taken by TensorFlow but not used; counts where the address space is limited
 _PICTURES = 90.0  # a pixel of the result: picture, gradient, the picture before, Adam's state
 _SOURCE = 4.0  # a pixel of the photo's and of the painting's file, which stay decoded
 _PAINTING = 15.0  # a pixel of the painting at its size for the result, beyond as many as the result has
@@ -81,16 +73,6 @@ def plan_memory(
     )
 
 
-def allowance() -> float:
-    """Return the bytes that this process may safely hold in all: what it has, and a share of what is free.
-
-    Free is what the system has available, what the control group allows, and what the process's own limits leave.
-    """
-    resident = float(psutil.Process().memory_info().rss)
-    free = min([float(psutil.virtual_memory().available), *_group_room(), *_own_room()])
-    return resident + SAFE_SHARE * max(0.0, free)
-
-
 def _plans(
     size: Size, settings: Settings, precision: str, sources: tuple[Size, Size] | None = None
 ) -> Iterator[MemoryPlan]:
@@ -137,42 +119,3 @@ def largest_side(
         fits = any(plan.peak <= max_memory for plan in _plans(fit(size, middle), settings, precision, sources))
         low, high = (middle, high) if fits else (low, middle)
     return low if low >= SMALLEST else None
-
-
-def _group_room(root: Path = Path("/")) -> Iterator[float]:
-    """Yield what the process's control group and all groups above it leave, of version 2 and of version 1."""
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:  # no control groups
-        lines = []
-    own = {controllers: path for _, controllers, path in (line.split(":", 2) for line in lines)}
-    for controllers, base, limit, usage in (
-        ("", "sys/fs/cgroup", "memory.max", "memory.current"),
-        ("memory", "sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
-    ):
-        # Inside a container the path may be the host's; then its own group is the one at the base.
-        inner = PurePosixPath(own.get(controllers, "/").lstrip("/"))
-        for group in (inner, *inner.parents):
-            folder = root / base / group
-            try:
-                allowed, used = (int((folder / name).read_text()) for name in (limit, usage))
-                stale = re.search(r"^inactive_file (\d+)$", (folder / "memory.stat").read_text(), re.MULTILINE)
-            except (OSError, ValueError):  # another version, no such group here, or no limit ("max")
-                continue
-            # Cached files that nobody has used lately are given up before anything is killed.
-            yield float(allowed - used + (int(stale[1]) if stale else 0))
-
-
-def _own_room() -> Iterator[float]:
-    """Yield what the process's own limits (ulimit -v, -d) leave."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return
-    used = psutil.Process().memory_info()
-    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if soft != resource.RLIM_INFINITY:
-        yield float(soft - used.vms - _ADDRESSES)
-    soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
-    if soft != resource.RLIM_INFINITY:
-        yield float(soft - used.rss)

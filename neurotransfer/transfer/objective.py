@@ -5,8 +5,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from neurotransfer.image_io.arrays import Array
 from neurotransfer.system.tensorflow import tf
+from neurotransfer.system.types import Array
 from neurotransfer.transfer.losses import (
     combined,
     content_loss,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurotransfer.image_io.arrays import Array
+from neurotransfer.system.types import Array
 from neurotransfer.transfer.objective import Evaluation
 
 Evaluate = Callable[[Array], Evaluation]

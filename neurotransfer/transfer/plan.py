@@ -2,8 +2,8 @@
 
 from itertools import pairwise
 
-from neurotransfer.image_io.arrays import fit
 from neurotransfer.system.errors import InputError
+from neurotransfer.system.types import fit
 from neurotransfer.transfer.settings import RANGES, Settings
 from neurotransfer.vgg.layers import up_to_last
 

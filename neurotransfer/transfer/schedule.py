@@ -2,13 +2,11 @@
 
 import logging
 import math
-import os
 import time
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
+from neurotransfer.system.cpu import product_rate
 from neurotransfer.transfer.plan import needed_layers, share_updates
 from neurotransfer.transfer.settings import Settings
 from neurotransfer.transfer.tiles import stride, work
@@ -146,27 +144,7 @@ def forecast(settings: Settings, sizes: list[tuple[int, int]], precision: str, m
     )
     a_pixel = sum(4.0 * math.prod(KERNEL_SHAPES[name]) / stride(name) ** 2 for name in layers)
     over = _OVER_THE_FLOOR if most_pixels is None else _OVER_IN_TILES
-    return _START + over[precision] * pixels * a_pixel / _product_rate()
-
-
-def cores() -> int:
-    """Return the number of the processor's cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _product_rate(size: int = 256) -> float:
-    """Return the FLOPs a second of float32 matrix products on all cores, within some 0.01 s.
-
-    Measured on one, with products too small to be shared: where other work goes on, sharing them takes many times
-    as long as it should, while the best of many small ones hardly changes.
-    """
-    matrix = np.ones((size, size), dtype=np.float32)
-    taken = []
-    for _ in range(30):
-        begun = time.perf_counter()
-        matrix @ matrix
-        taken.append(time.perf_counter() - begun)
-    return cores() * 2.0 * size**3 / min(taken)
+    return _START + over[precision] * pixels * a_pixel / product_rate()
 
 
 def spoken(seconds: float) -> str:

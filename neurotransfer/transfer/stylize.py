@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from neurotransfer.image_io.arrays import Array, Source, open_picture, pixels, resize
+from neurotransfer.image_io.arrays import Source, open_picture, pixels, resize
 from neurotransfer.system.cpu import choose_precision
 from neurotransfer.system.errors import NotFiniteError
+from neurotransfer.system.memory import allowance
+from neurotransfer.system.types import Array
 from neurotransfer.transfer.checkpoint import Checkpoint
 from neurotransfer.transfer.color import recolor
-from neurotransfer.transfer.memory import MemoryPlan, allowance, plan_memory
+from neurotransfer.transfer.memory import MemoryPlan, plan_memory
 from neurotransfer.transfer.objective import Evaluation, Losses, Objective
 from neurotransfer.transfer.optimizers import LBFGS, Adam
 from neurotransfer.transfer.plan import needed_layers, plan_octaves, plan_size, plan_style_size

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from neurotransfer.image_io.guarded_file import sha256_of
-from neurotransfer.image_io.saving import LEFT_OVER, atomic_file
 from neurotransfer.system.errors import InputError, NeurotransferError
+from neurotransfer.system.files import TEMPORARY_NAME, atomic_file, sha256_of
 from neurotransfer.system.lock import NAME as LOCK
 from neurotransfer.system.lock import FolderLock
 from neurotransfer.vgg.formats.npz import write_npz
@@ -29,7 +28,7 @@ _OURS = re.compile(
             re.escape(RECORD),
             re.escape(LOCK),
             r"[0-9a-f]{16}\.(part|download)",
-            LEFT_OVER.pattern,
+            TEMPORARY_NAME.pattern,
             "tmp[a-z0-9_]{8}",
         ]
     )

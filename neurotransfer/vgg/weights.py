@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from neurotransfer.image_io.guarded_file import sha256_of
 from neurotransfer.system.errors import InputError, NeurotransferError
+from neurotransfer.system.files import sha256_of
 from neurotransfer.vgg import cache as installed
 from neurotransfer.vgg.formats.keras import INSIDE, read_keras, read_keras_archive
 from neurotransfer.vgg.formats.matconvnet import OFFICIAL_NAME, read_matconvnet

@@ -8,10 +8,12 @@ import pytest
 import tifffile
 from PIL import Image
 
-from neurotransfer.image_io.arrays import fit, load_image, open_picture, pixels
-from neurotransfer.image_io.saving import atomic_file, check_size, save_image
+from neurotransfer.image_io.arrays import load_image, open_picture, pixels
+from neurotransfer.image_io.saving import check_size, save_image
 from neurotransfer.runs.print_sizes import long_side_on
 from neurotransfer.system.errors import InputError, NeurotransferError
+from neurotransfer.system.files import atomic_file
+from neurotransfer.system.types import fit
 
 
 def test_modes_become_rgb(tmp_path):

@@ -20,8 +20,8 @@ from neurotransfer.image_io.saving import save_image
 from neurotransfer.image_io.sixteen_bit import unusual_tiffs
 from neurotransfer.system.errors import InputError
 from neurotransfer.system.types import fit
-from tests.image_io import icc
 from tests.conftest import clean_environment
+from tests.image_io import icc
 
 COLOURS = np.array([[(200, 120, 60), (60, 160, 120), (90, 90, 200), (128, 128, 128), (255, 255, 255), (0, 0, 0)]])
 

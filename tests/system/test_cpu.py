@@ -1,5 +1,7 @@
 """bfloat16 is chosen where the processor has it, and is close to float32."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -39,3 +41,9 @@ def test_losses_and_gradient_in_bfloat16(golden, weights):
     assert rough.losses.style == pytest.approx(golden["avg.style_loss"] * 40, rel=0.02)
     assert relative(rough.gradient, golden["avg.gradient"]) < 0.1
     assert relative(rough.gradient, exact.gradient) > 1e-4  # it is another arithmetic, not the same one twice
+
+
+def test_the_rate_of_this_machine_is_measured_quickly():
+    begun = time.perf_counter()
+    assert 1e9 < precision.product_rate() < 1e15
+    assert time.perf_counter() - begun < 2

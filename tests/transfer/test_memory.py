@@ -8,7 +8,7 @@ import pytest
 
 from neurotransfer.system.errors import NeurotransferError
 from neurotransfer.transfer import memory
-from neurotransfer.transfer.memory import allowance, plan_memory
+from neurotransfer.transfer.memory import plan_memory
 from neurotransfer.transfer.settings import Settings, preset
 
 A3 = (4961, 3508)
@@ -47,47 +47,6 @@ def test_the_sentence_names_a_size_that_fits():
         plan_memory((largest + 20, round((largest + 20) * 3508 / 4961)), Settings(), "bfloat16", 2e9)
     with pytest.raises(NeurotransferError, match="not even the smallest size fits"):
         plan_memory(A3, Settings(), "bfloat16", 1e8)
-
-
-def test_limits_of_the_process_and_its_group_count(monkeypatch, tmp_path):
-    unlimited = allowance()
-    group = iter([5e8])
-    monkeypatch.setattr(memory, "_group_room", lambda: group)
-    resident = memory.psutil.Process().memory_info().rss
-    limited = allowance()
-    assert limited == pytest.approx(resident + 0.8 * 5e8, rel=0.05)
-    assert limited < unlimited
-
-
-@pytest.mark.parametrize(
-    ("line", "base", "limit", "usage"),
-    [
-        ("0::/user/me", "sys/fs/cgroup", "memory.max", "memory.current"),
-        ("5:memory:/user/me", "sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
-    ],
-)
-def test_the_groups_above_count_and_unused_cache_does_not(tmp_path, line, base, limit, usage):
-    def group(path, allowed, used, stale):
-        folder = tmp_path / base / path
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / limit).write_text(f"{allowed}\n")
-        (folder / usage).write_text(f"{used}\n")
-        (folder / "memory.stat").write_text(f"anon 5\ninactive_file {stale}\n")
-
-    (tmp_path / "proc/self").mkdir(parents=True)
-    (tmp_path / "proc/self/cgroup").write_text(f"1:cpu:/elsewhere\n{line}\n")
-    group("user/me", "max", 3, 0)
-    group("user", 1000, 700, 50)
-    group("", 9000, 800, 0)
-    assert sorted(memory._group_room(tmp_path)) == [350.0, 8200.0]
-
-
-def test_a_machine_without_limits_has_what_is_free(monkeypatch, tmp_path):
-    """As most have: neither control groups that limit nor limits of the process."""
-    assert list(memory._group_room(tmp_path)) == []
-    monkeypatch.setattr(memory, "_group_room", lambda: iter(()))
-    monkeypatch.setattr(memory, "_own_room", lambda: iter(()))
-    assert allowance() > 0.5 * memory.psutil.virtual_memory().available
 
 
 def test_large_files_count():

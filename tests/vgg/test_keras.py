@@ -7,9 +7,9 @@ import zipfile
 import h5py
 import numpy as np
 import pytest
-from neurotransfer.vgg.formats import keras as kerasfile
 
 from neurotransfer.system.errors import InputError
+from neurotransfer.vgg.formats import keras as kerasfile
 from neurotransfer.vgg.layers import LAYERS, MEAN_PIXEL
 from neurotransfer.vgg.weights import load_weights
 from tests.conftest import clean_environment

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from neurotransfer.image_io.saving import atomic_file
 from neurotransfer.system.errors import reason_of
+from neurotransfer.system.files import atomic_file
 from neurotransfer.vgg.kernels import Kernel, Kernels, WrongNetworkError, checked, checked_mean
 from neurotransfer.vgg.layers import KERNEL_SHAPES, LAYERS, MEAN_PIXEL
 
