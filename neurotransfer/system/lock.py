@@ -1,6 +1,5 @@
-"""One run a folder: a lock that the system gives back when its owner dies."""
+"""A lock on a folder, so that one process at a time works in it; the system releases it when its owner dies."""
 
-import errno
 import logging
 import os
 import re
@@ -10,93 +9,109 @@ from pathlib import Path
 
 from neurotransfer.system.errors import InputError, NeurotransferError
 
-try:
-    import fcntl
-except ImportError:  # Windows: runs are not kept apart there
-    fcntl = None  # type: ignore[assignment]
-
 logger = logging.getLogger(__name__)
 
 NAME = "run.lock"
 
+_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
 
 class FolderLock:
-    """Holds a folder for this process, from its making to `release`.
+    """Holds a folder for this process from its creation until `release`.
 
-    The file ``run.lock`` names the owner's process. It is only a name tag: what counts is the system's lock on it, so
-    that the tag of a process that was killed keeps nobody out. A file of that name that holds anything else, a
-    link or a pipe is a stranger's and stays as it is.
+    The file ``run.lock`` holds the owner's process id. The id only serves messages: what counts is the system's lock
+    on the file, so the file of a killed process keeps nobody out. A file of that name that holds anything else, or is a
+    link, a pipe or a device, belongs to somebody else and stays as it is.
 
     Raises:
-        InputError: another process, named in the message, holds the folder; or there can be no lock in it.
+        InputError: another process, named in the message, holds the folder; or the folder cannot be locked.
     """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / NAME
-        self._handle = -1
-        while fcntl is not None and not self._held():  # its last owner may have removed the file meanwhile
-            if self._handle >= 0:
-                os.close(self._handle)
-            self._handle = self._opened()
-            try:
-                fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                owner = self._tag()
-                os.close(self._handle)
-                raise InputError(
-                    f"{folder} is in use by another run (process {owner or 'unknown'}); "
-                    "wait for its end, or choose another folder."
-                ) from None
-            if not re.fullmatch("[0-9]*", self._tag()):
-                os.close(self._handle)
-                raise InputError(self._strange())
-        if self._handle >= 0:
-            if left := self._tag():
+        self._handle: int | None = None
+        try:
+            while self._handle is None or not self._is_current():  # its last owner may have removed it meanwhile
+                self._close()
+                self._handle = self._open()
+                self._acquire(self._handle)
+            if left := self._tag(self._handle).strip():
                 logger.info("The run of process %s in %s did not end by itself.", left, folder)
             os.ftruncate(self._handle, 0)
-            os.pwrite(self._handle, str(os.getpid()).encode(), 0)
+            os.lseek(self._handle, 0, os.SEEK_SET)
+            os.write(self._handle, f" {os.getpid()}".encode())
+        except BaseException:
+            self._close()
+            raise
 
     def require(self) -> None:
         """Raise `NeurotransferError` if the folder was removed or replaced: another run may be at work in its place."""
-        if self._handle >= 0 and not self._held():
+        if self._handle is not None and not self._is_current():
             raise NeurotransferError(f"The folder {self._path.parent} was removed or replaced while the run went on.")
 
     def release(self) -> None:
-        """Remove the file, then let go: in this order nobody can lock a file that is about to vanish unnoticed."""
-        if self._handle >= 0:
-            with suppress(OSError):  # a folder that has become read-only keeps a file that holds nobody up
-                if self._held():
-                    self._path.unlink()
-            os.close(self._handle)
-            self._handle = -1
+        """Remove the file, then unlock it: in this order nobody can lock a file that is about to be removed."""
+        if self._handle is None:
+            return
+        current = self._is_current()
+        if os.name == "nt":  # Windows removes no open file: not ours, and not that of a process that locks it now
+            self._close()
+        with suppress(OSError):  # in a folder that has become read-only the file stays, and keeps nobody out
+            if current:
+                self._path.unlink()
+        self._close()
 
-    def _opened(self) -> int:
+    def _open(self) -> int:
         try:
-            # Opening a stranger's pipe would wake who waits at its other end.
-            if self._path.exists() and not self._path.is_file():
-                raise InputError(self._strange())
-            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
+            # We look before we open: opening somebody's pipe would wake the process at its other end.
+            with suppress(FileNotFoundError):
+                self._require_ours(stat.S_ISREG(self._path.lstat().st_mode))
+            return os.open(self._path, _FLAGS, 0o644)
         except OSError as error:
-            if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):  # a link, a folder, a socket
-                raise InputError(self._strange()) from None
             raise InputError(
                 f"The folder {self._path.parent} cannot be written to ({error.strerror}); make it writable, or work in "
                 "a copy of it."
             ) from None
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            os.close(handle)
-            raise InputError(self._strange())
-        return handle
 
-    def _strange(self) -> str:
-        return f"{self._path} is no lock of this program and stays as it is; move it, or choose another folder."
+    def _acquire(self, handle: int) -> None:
+        """Lock the open file, which must be ours or empty."""
+        from filelock import lock_descriptor  # it imports asyncio, 0.1 s: only processes that lock pay for it
 
-    def _held(self) -> bool:
-        """Whether there is an open file, and it is the one in the folder."""
+        self._require_ours(stat.S_ISREG(os.fstat(handle).st_mode))
         try:
-            return self._handle >= 0 and os.path.samestat(os.fstat(self._handle), self._path.lstat())
+            locked = lock_descriptor(handle, blocking=False)  # unlike FileLock it neither opens nor truncates the file
+        except OSError as error:  # some network file systems know no locks
+            raise InputError(
+                f"The folder {self._path.parent} cannot be locked ({error.strerror}); choose another folder."
+            ) from None
+        if not locked:
+            # Windows forbids to read the locked byte, which is the first one: the tag begins with a space.
+            owner = self._tag(handle, start=1).strip()
+            raise InputError(
+                f"{self._path.parent} is in use by another run (process {owner or 'unknown'}); "
+                "wait for its end, or choose another folder."
+            )
+        self._require_ours(re.fullmatch(" ?[0-9]{0,20}", self._tag(handle)) is not None)
+
+    def _require_ours(self, ours: bool) -> None:
+        if not ours:
+            raise InputError(
+                f"{self._path} is no lock of this program and stays as it is; move it, or choose another folder."
+            )
+
+    def _is_current(self) -> bool:
+        """Return whether our open file is still the one in the folder."""
+        try:
+            return self._handle is not None and os.path.samestat(os.fstat(self._handle), self._path.lstat())
         except OSError:
             return False
 
-    def _tag(self) -> str:
-        return os.pread(self._handle, 20, 0).decode("ascii", "replace").strip()
+    def _close(self) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+    @staticmethod
+    def _tag(handle: int, start: int = 0) -> str:
+        os.lseek(handle, start, os.SEEK_SET)
+        return os.read(handle, 32).decode("ascii", "replace")
