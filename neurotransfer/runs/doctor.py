@@ -28,7 +28,7 @@ FLAGS = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16")
 """Processor features that TensorFlow gains from, as Linux names them."""
 PACKAGES = (
     *("neurotransfer", "numpy", "scipy", "pillow", "click", "psutil"),
-    *("pypng", "tifffile", "filelock", "pooch", "requests", "platformdirs"),
+    *("pypng", "tifffile", "filelock", "requests", "platformdirs"),
 )
 PYTHONS = ((3, 11), (3, 13))
 ENDLESS = (40_000, 30_000)

@@ -29,11 +29,10 @@ _OURS = re.compile(
             re.escape(LOCK),
             r"[0-9a-f]{16}\.(part|download)",
             TEMPORARY_NAME.pattern,
-            "tmp[a-z0-9_]{8}",
         ]
     )
 )
-"""Names of files that we write, and, the last, that pooch does."""
+"""Names of files that we write."""
 
 
 @dataclass(frozen=True)

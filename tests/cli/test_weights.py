@@ -53,9 +53,10 @@ def test_from_import_to_remove(command, npz, cache, weights):
     assert again.returncode == 2
     assert "Full weights from mine.npz are installed already" in again.stderr
     command("weights", "use", "full")
-    for name in ("tmpab12cd34", "vgg19-fullXnpz"):  # pooch's, and a stranger's
+    for name in ("0123456789abcdef.part", "vgg19-fullXnpz"):  # ours, and a stranger's
         (cache / name).write_bytes(b"")
     assert command("weights", "remove").stdout == "Removed: 80 MB.\n"
+    assert [path.name for path in cache.iterdir()] == ["vgg19-fullXnpz"]
     assert find_weights().name == "vgg19-8bit.npz"
     assert command("weights", "remove").stdout == "There was nothing to remove.\n"
 

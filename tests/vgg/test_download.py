@@ -75,6 +75,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def lies_huge(self):
         self.body(CONTENT, length=10**12)
 
+    def says_no_length(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(CONTENT)
+
     def lies_oddly(self):
         self.body(CONTENT, length="many")
 
@@ -202,6 +207,15 @@ def test_what_goes_wrong_is_one_sentence_and_nothing_is_kept(server, tmp_path, v
     assert "\n" not in str(caught.value)
     assert set(parts(tmp_path)) <= {".part"}
     assert time.monotonic() - begun < 10
+
+
+def test_a_body_without_a_length_is_cut_off_at_the_limit(server, tmp_path, monkeypatch):
+    assert get(server, tmp_path, "says_no_length")[0].read_bytes() == CONTENT
+    monkeypatch.setattr(module, "MAX_BYTES", len(CONTENT) - 1)
+    with pytest.raises(NeurotransferError, match="sends more than 1 MB"):
+        get(server, tmp_path, "says_no_length")
+    assert parts(tmp_path) == [".download"], "the one before"
+    assert len(server.requests) == 2, "it is not asked again"
 
 
 def test_the_next_address_is_tried(server, tmp_path):
