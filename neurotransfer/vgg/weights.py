@@ -4,6 +4,7 @@ Decides which, and reads them; knows nothing of TensorFlow. A user's file is che
 computed; what it is, its first bytes say, not its name.
 """
 
+import logging
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from neurotransfer.vgg.formats.matconvnet import OFFICIAL_NAME, read_matconvnet
 from neurotransfer.vgg.formats.npz import read_npz
 from neurotransfer.vgg.kernels import Kernels, WrongNetworkError
 from neurotransfer.vgg.layers import LAYERS
+
+logger = logging.getLogger(__name__)
 
 BUILTIN, FULL = "builtin", "full"
 BUILTIN_SHA256 = "cd753858c6b6ec666110bc6222a96f7430bb3f59618dcbd1d5366322c053265c"
@@ -52,18 +55,16 @@ class WeightsFile:
 def find_weights(choice: str | Path | None = None) -> Path:
     """Return the path of the weights to use.
 
-    ``builtin``: the copy in the package. ``full``: the installed ones. A path: that file. None: the official file if
-    the working folder holds it under its own name, else what ``weights use`` chose, else the built-in copy. No weights
-    are read.
+    ``builtin``: the copy in the package. ``full``: the installed ones. A path: that file. None: what ``weights use``
+    chose, else the built-in copy. No weights are read.
 
     Raises:
         InputError: they are not there.
     """
     if choice is None:
-        official = Path(OFFICIAL_NAME)
-        if official.is_file():
-            return official
         choice = FULL if installed.used_by_runs() else BUILTIN
+        if choice == BUILTIN and Path(OFFICIAL_NAME).is_file():
+            logger.info("%s lies in this folder and is not used; --weights %s uses it.", OFFICIAL_NAME, OFFICIAL_NAME)
     if str(choice) == BUILTIN:
         return _BUILTIN_PATH
     if str(choice) == FULL:

@@ -348,18 +348,25 @@ def test_evaluate_agrees_with_the_run(command, photo, painting, tmp_path):
     assert float(table[1].split()[1]) == pytest.approx(found["content"], rel=1e-3)
 
 
-def test_official_weights_found_in_the_working_folder(command, photo, painting, tmp_path, weights):
+def test_official_weights_are_used_where_an_option_or_a_variable_names_them(
+    command, photo, painting, tmp_path, weights
+):
     from tests.vgg.matconvnet import matconvnet, write
 
-    write(tmp_path / "imagenet-vgg-verydeep-19.mat", matconvnet(weights, "older"))
-    told = command("weights", "info").stdout.splitlines()
-    assert told[0].split() == ["file", "imagenet-vgg-verydeep-19.mat"]
+    name = "imagenet-vgg-verydeep-19.mat"
+    write(tmp_path / name, matconvnet(weights, "older"))
+    told = command("weights", "info", "--weights", name).stdout.splitlines()
+    assert told[0].split() == ["file", name]
     assert told[1] == "layout  MatConvNet, older layout"
-    command("run", "-c", photo, "-s", painting, "--size", "48", "--steps", "1")
-    log = json.loads((tmp_path / "output" / "photo-painting" / "run.json").read_text())
-    assert log["weights"]["file"] == "imagenet-vgg-verydeep-19.mat"
-    builtin = command("weights", "info", NEUROTRANSFER_WEIGHTS="builtin").stdout
-    assert "vgg19-8bit.npz" in builtin
+    assert command("weights", "info", NEUROTRANSFER_WEIGHTS=name).stdout.splitlines() == told
+    assert "vgg19-8bit.npz" in command("weights", "info").stdout
+    arguments = ("run", "-c", photo, "-s", painting, "--size", "48", "--steps", "1", "--overwrite")
+    for choice, used in (({}, "vgg19-8bit.npz"), ({"NEUROTRANSFER_WEIGHTS": name}, name)):
+        done = command(*arguments, **choice)
+        log = json.loads((tmp_path / "output" / "photo-painting" / "run.json").read_text())
+        assert log["weights"]["file"] == used
+        sentence = f"{name} lies in this folder and is not used; --weights {name} uses it."
+        assert (sentence in done.stderr.splitlines()) == (not choice)
 
 
 # --- runs that are stopped

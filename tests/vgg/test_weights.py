@@ -1,6 +1,7 @@
 """The built-in weights, the official file in both layouts as MatConvNet writes it, and files that only look like it."""
 
 import hashlib
+import logging
 import time
 
 import numpy as np
@@ -41,23 +42,32 @@ def test_official_file(tmp_path, weights, layout, compress):
     assert loaded.source.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_a_folder_of_that_name_is_passed_over(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / OFFICIAL_NAME).mkdir()
-    assert find_weights().name == "vgg19-8bit.npz"
-
-
 def test_unturned_kernels_would_differ(weights):
     kernel = weights.layers["conv2_1"][0]
     assert not np.array_equal(kernel, kernel.transpose(1, 0, 2, 3))
 
 
-def test_where_weights_are_found(tmp_path, monkeypatch):
+def test_without_a_choice_the_built_in_weights_are_used(tmp_path, monkeypatch, caplog):
     monkeypatch.chdir(tmp_path)
+    caplog.set_level(logging.INFO)
     assert find_weights().name == "vgg19-8bit.npz"
+    (tmp_path / OFFICIAL_NAME).mkdir()
+    assert find_weights().name == "vgg19-8bit.npz"
+    assert caplog.messages == [], "a folder of that name is not mentioned"
+
+
+def test_the_official_file_in_the_working_folder_is_mentioned_but_not_used(tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+    caplog.set_level(logging.INFO)
     (tmp_path / OFFICIAL_NAME).touch()
-    assert find_weights().name == OFFICIAL_NAME
+    assert find_weights().name == "vgg19-8bit.npz"
+    assert caplog.messages == [
+        "imagenet-vgg-verydeep-19.mat lies in this folder and is not used; "
+        "--weights imagenet-vgg-verydeep-19.mat uses it."
+    ]
     assert find_weights("builtin").name == "vgg19-8bit.npz"
+    assert find_weights(OFFICIAL_NAME).name == OFFICIAL_NAME
+    assert len(caplog.messages) == 1, "who chooses is told nothing"
 
 
 def missing_layer(weights):
