@@ -1,5 +1,6 @@
 """The commands around a run: ``neurotransfer weights ...`` and ``neurotransfer doctor``."""
 
+import copy
 import json
 import os
 import sys
@@ -19,7 +20,7 @@ SECONDS_BETWEEN_LINES = 5.0
 
 @click.group()
 def weights() -> None:
-    """Look at the VGG-19 weights, fetch, import, choose, check and quantise them."""
+    """Look at the VGG-19 weights, fetch, import, choose, check and quantize them."""
 
 
 @weights.command()
@@ -113,12 +114,12 @@ def remove() -> None:
 
 
 @weights.command()
-@option("--weights", "choice", metavar="builtin|full|PATH", default=None, help="What to quantise; as for run.")
+@option("--weights", "choice", metavar="builtin|full|PATH", default=None, help="What to quantize; as for run.")
 # Variables for these two are meant for runs.
 @click.option("-o", "--output", type=PATH, required=True, help="The archive to write, .npz.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def quantise(choice: str | None, output: Path, overwrite: bool, as_json: bool) -> None:
+def quantize(choice: str | None, output: Path, overwrite: bool, as_json: bool) -> None:
     """Write weights with one byte each, as the built-in ones were made, and say what that costs."""
     if output.suffix.lower() != ".npz":
         raise InputError(f"--output must be a file name that ends with .npz; found {str(output)!r}.")
@@ -127,11 +128,11 @@ def quantise(choice: str | None, output: Path, overwrite: bool, as_json: bool) -
     if not output.parent.is_dir():
         raise InputError(f"The folder {output.parent} does not exist; make it first.")
     from neurotransfer.vgg.formats.npz import write_npz
-    from neurotransfer.vgg.quantize import quantised
+    from neurotransfer.vgg.quantize import quantize_weights
     from neurotransfer.vgg.weights import load_weights
 
     source = load_weights(choice)
-    arrays, errors = quantised(source)
+    arrays, errors = quantize_weights(source)
     write_npz(output, arrays, compressed=True)
     if as_json:
         click.echo(json.dumps({"file": str(output), "source": source.source.as_json(), "errors": errors}))
@@ -140,6 +141,11 @@ def quantise(choice: str | None, output: Path, overwrite: bool, as_json: bool) -
     for name, error in errors.items():
         click.echo(f"{name:8} {error:8.4%}")
     say(f"Written: {output}")
+
+
+_former_name = copy.copy(quantize)  # scripts may call the command as it was spelled at first
+_former_name.hidden = True
+weights.add_command(_former_name, "quantise")
 
 
 @click.command()
