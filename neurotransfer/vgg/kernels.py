@@ -1,4 +1,4 @@
-"""Kernels and biases of VGG-19 as arrays, and what they must look like, whatever file they come from."""
+"""Kernels and biases of VGG-19 as arrays, and the checks that they pass, whatever file they come from."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,16 +13,16 @@ Kernel = tuple[NDArray[np.float32], NDArray[np.float32]]
 Kernels = Mapping[str, Kernel]
 """Layer name -> kernel and bias."""
 
-MOST_NUMBERS = max(a * b * c * d for a, b, c, d in KERNEL_SHAPES.values())
+MAX_NUMBERS = max(a * b * c * d for a, b, c, d in KERNEL_SHAPES.values())
 """Entries of the largest kernel."""
 
 
 class WrongNetworkError(Exception):
-    """A file can be read but does not hold this network; the message is half a sentence."""
+    """A file does not hold this network; the message is a predicate, for a sentence that names the weights."""
 
 
 def checked(name: str, kernel: Any, bias: Any, axes: tuple[int, int, int, int] = (0, 1, 2, 3)) -> Kernel:
-    """Return kernel and bias of layer ``name`` as float32, the kernel's axes being transposed to ``axes``.
+    """Return kernel and bias of layer ``name`` as float32; the kernel's axes are transposed to ``axes``.
 
     Raises:
         WrongNetworkError: they are not finite numbers of the layer's shapes.
@@ -36,7 +36,7 @@ def checked(name: str, kernel: Any, bias: Any, axes: tuple[int, int, int, int] =
         raise WrongNetworkError(
             f"layer {name} has a kernel {kernel.shape} and a bias {bias.shape}, expected {expected} and {expected[3:]}"
         )
-    with np.errstate(over="ignore"):  # what overflows is not finite, and said so
+    with np.errstate(over="ignore"):  # numbers that overflow become infinite, which is checked next
         kernel = np.ascontiguousarray(kernel.transpose(axes), np.float32)
         bias = np.array(bias, np.float32)
     if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):

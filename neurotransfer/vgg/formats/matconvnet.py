@@ -1,6 +1,6 @@
-"""The official weights, as MatConvNet published them, in both layouts: a cell array ``layers`` of structs.
+"""The official weights as MatConvNet published them, in two layouts: a cell array ``layers`` of structs.
 
-Fields are read by name, never by position. The layouts differ in where the mean pixel is and in its shape.
+Fields are read by name, never by position. The layouts differ in the place and the shape of the mean pixel.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from neurotransfer.vgg.formats.matlab import MatlabError, Value, read_matlab
-from neurotransfer.vgg.kernels import MOST_NUMBERS, Kernel, Kernels, WrongNetworkError, checked, checked_mean
+from neurotransfer.vgg.kernels import MAX_NUMBERS, Kernel, Kernels, WrongNetworkError, checked, checked_mean
 from neurotransfer.vgg.layers import LAYERS
 
 OFFICIAL_NAME = "imagenet-vgg-verydeep-19.mat"
@@ -23,7 +23,7 @@ def read_matconvnet(path: Path) -> tuple[Kernels, tuple[float, float, float], st
         WrongNetworkError: the file is not a MATLAB file, or another network's.
     """
     try:
-        content = read_matlab(path, ("layers", "meta", "normalization"), MOST_NUMBERS)
+        content = read_matlab(path, ("layers", "meta", "normalization"), MAX_NUMBERS)
     except MatlabError as error:
         raise WrongNetworkError(f"cannot be read as a MATLAB file: {error}") from None
     if "layers" not in content:
@@ -43,7 +43,7 @@ def _field(record: Value, name: str) -> Value:
 
 
 def _records(layers: Value) -> dict[str, Mapping[str, Any]]:
-    """Return the structs of the cell array by their name; those without one are passed over."""
+    """Return the structs of the cell array by their name; structs without one are skipped."""
     if not isinstance(layers, list):
         raise WrongNetworkError("'layers' is not a cell array")
     return {record["name"]: record for record in layers if isinstance(_field(record, "name"), str)}
@@ -56,7 +56,7 @@ def _kernel_and_bias(name: str, found: Mapping[str, Any]) -> Kernel:
     if not isinstance(cells, list) or len(cells) != 2:
         raise WrongNetworkError(f"layer {name} does not hold a kernel and a bias")
     kernel, bias = cells
-    # MatConvNet stores (width, height, in, out); TensorFlow wants (height, width, in, out).
+    # MatConvNet stores (width, height, in, out); TensorFlow expects (height, width, in, out).
     return checked(name, kernel, bias, axes=(1, 0, 2, 3))
 
 

@@ -1,9 +1,9 @@
 """The part of the MATLAB 5 file format that the official weights use: numbers, text, cells and structs.
 
-Nothing is believed: every size that a file claims is held against the bytes that are there before anything is made of
-it, and what is of another kind (objects, functions, sparse matrices) is passed over unread, so that no content can run
-code. Large arrays are passed over, too: the fully connected layers, 470 MB, never enter the memory.
-Knows no networks. The format is that of MathWorks' "MAT-File Format", chapter 1 (level 5).
+Files are untrusted input: every size that a file claims is compared with the bytes that are there before memory is
+allocated for it. Objects, functions and sparse matrices are skipped unread, so no content can run code. Large arrays
+are skipped, too: the fully connected layers, 470 MB, are never loaded.
+This module knows no networks. The format is described in MathWorks' "MAT-File Format", chapter 1 (level 5).
 """
 
 import io
@@ -17,14 +17,14 @@ from typing import Any, BinaryIO
 import numpy as np
 
 Value = Any
-"""numpy array | str | list (a cell array, or several structs) | dict (one struct) | None (passed over)."""
+"""numpy array | str | list (a cell array, or several structs) | dict (one struct) | None (skipped)."""
 
-MOST_BYTES = 800_000_000
+MAX_BYTES = 800_000_000
 """Bytes read from one file, after decompression; the official one has 580 million."""
-MOST_PARTS = 100_000
-"""Matrices, and elements outside of any, in one file; the official one has some 3000."""
-DEEPEST = 16
-"""Cells and structs within each other."""
+MAX_PARTS = 100_000
+"""Matrices, and top-level elements, in one file; the official one has some 3000."""
+MAX_DEPTH = 16
+"""Of nested cells and structs."""
 
 _HEADER = 128  # bytes
 _MATRIX, _COMPRESSED = 14, 15  # kinds of elements
@@ -35,18 +35,18 @@ _NUMERIC = range(6, 16)
 
 
 class MatlabError(Exception):
-    """The file is damaged, hostile, or not of this format; the message is half a sentence."""
+    """The file is damaged, hostile, or not of this format; the message says why, as a clause without a full stop."""
 
 
-def read_matlab(path: Path, names: Collection[str], most_numbers: int) -> dict[str, Value]:
+def read_matlab(path: Path, names: Collection[str], max_numbers: int) -> dict[str, Value]:
     """Return the variables of the file that are in ``names``.
 
     Numeric arrays keep the type in which they are stored, which may be smaller than the one that MATLAB shows.
 
     Args:
         path: the file.
-        names: variables to read; others are passed over.
-        most_numbers: arrays of more entries are passed over and come as None.
+        names: variables to read; others are skipped.
+        max_numbers: arrays of more entries are skipped; their value is None.
 
     Raises:
         MatlabError: the file cannot be read, with the reason.
@@ -58,15 +58,15 @@ def read_matlab(path: Path, names: Collection[str], most_numbers: int) -> dict[s
         size = path.stat().st_size
         budget = _Budget()
         while (start := handle.tell()) < size:
-            budget.take(parts=1)  # whatever it is: a file may hold nothing but empty elements of unknown kinds
+            budget.take(parts=1)  # every element counts: a file may hold only empty elements of unknown kinds
             kind, length = struct.unpack(order + "II", _exactly(handle.read, 8))
             end = start + 8 + length
             if end > size:
                 raise MatlabError(f"it is cut off: {end} bytes were expected, {size} found")
             read = handle.read if kind != _COMPRESSED else io.BufferedReader(_Inflating(handle, length), 1 << 16).read
             if kind in (_MATRIX, _COMPRESSED):
-                room = length if kind == _MATRIX else MOST_BYTES
-                reader = _Reader(read, order, most_numbers, room, budget)
+                room = length if kind == _MATRIX else MAX_BYTES
+                reader = _Reader(read, order, max_numbers, room, budget)
                 name, value = reader.variable(names, length if kind == _MATRIX else None)
                 if name in names:
                     found[name] = value
@@ -93,7 +93,7 @@ def _exactly(read: Callable[[int], bytes], count: int) -> bytes:
 
 
 class _Inflating(io.RawIOBase):
-    """The content of a zlib stream of ``length`` bytes at the handle's place; never inflated ahead of what is read."""
+    """The content of a zlib stream of ``length`` bytes at the handle's position; inflates no more than is read."""
 
     def __init__(self, handle: BinaryIO, length: int) -> None:
         self._handle = handle
@@ -105,7 +105,7 @@ class _Inflating(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         part = b""
-        while not part and not self._stream.eof:  # what follows the end of the stream would pile up inside it
+        while not part and not self._stream.eof:  # bytes after the end of the stream would accumulate inside it
             raw = self._stream.unconsumed_tail or self._handle.read(min(self._left, 1 << 16))
             self._left -= 0 if self._stream.unconsumed_tail else len(raw)
             try:
@@ -119,33 +119,33 @@ class _Inflating(io.RawIOBase):
 
 
 class _Budget:
-    """What may still be read from one file."""
+    """How many bytes and parts may still be read from one file."""
 
     def __init__(self) -> None:
-        self._bytes, self._parts = MOST_BYTES, MOST_PARTS
+        self._bytes, self._parts = MAX_BYTES, MAX_PARTS
 
     def take(self, *, count: int = 0, parts: int = 0) -> None:
         self._bytes -= count
         self._parts -= parts
         if self._bytes < 0:
-            raise MatlabError(f"it holds more than {MOST_BYTES // 10**6} MB")
+            raise MatlabError(f"it holds more than {MAX_BYTES // 10**6} MB")
         if self._parts < 0:
-            raise MatlabError(f"it holds more than {MOST_PARTS} parts")
+            raise MatlabError(f"it holds more than {MAX_PARTS} parts")
 
 
 class _Reader:
-    """Reads one variable, element by element; ``room`` bytes are left in what encloses the next element."""
+    """Reads one variable, element by element; ``room``: bytes left in the element that encloses the next one."""
 
-    def __init__(self, read: Callable[[int], bytes], order: str, most_numbers: int, room: int, budget: _Budget) -> None:
+    def __init__(self, read: Callable[[int], bytes], order: str, max_numbers: int, room: int, budget: _Budget) -> None:
         self._read = read
         self._order = order
-        self._most_numbers = most_numbers
+        self._max_numbers = max_numbers
         self._room = room
         self._budget = budget
 
     def variable(self, names: Collection[str], length: int | None) -> tuple[str, Value]:
         """Return (name, value); the value is None unless the name is in ``names``."""
-        if length is None:  # compressed: the matrix has a tag of its own
+        if length is None:  # a compressed matrix has its own tag
             kind, length = struct.unpack(self._order + "II", self._take(8))
             if kind != _MATRIX:
                 raise MatlabError("a variable is not a matrix")
@@ -163,7 +163,7 @@ class _Reader:
             count -= len(self._take(min(count, 1 << 20)))
 
     def _tag(self) -> tuple[int, int, bytes | None]:
-        """Return (kind, length, data); short data stand inside the tag, else they are None and follow."""
+        """Return (kind, length, data); short data are part of the tag, others follow it and come as None."""
         tag = self._take(8)
         kind, length = struct.unpack(self._order + "II", tag)
         if kind < 1 << 16:
@@ -173,24 +173,24 @@ class _Reader:
             raise MatlabError("a short element claims more than four bytes")
         return kind, length, tag[4 : 4 + length]
 
-    def _data(self, most: int) -> tuple[int, bytes]:
-        """Return (kind, data) of an element that may have up to ``most`` bytes."""
+    def _data(self, max_bytes: int) -> tuple[int, bytes]:
+        """Return (kind, data) of an element that may have up to ``max_bytes`` bytes."""
         kind, length, data = self._tag()
         if data is None:
-            if length > most:
-                raise MatlabError(f"an element has {length} bytes where at most {most} make sense")
+            if length > max_bytes:
+                raise MatlabError(f"an element has {length} bytes where at most {max_bytes} make sense")
             data = self._take(length)
             self._skip(min(-length % 8, self._room))
         return kind, data
 
-    def _integers(self, most: int) -> list[int]:
-        kind, data = self._data(4 * most)
+    def _integers(self, max_count: int) -> list[int]:
+        kind, data = self._data(4 * max_count)
         if kind not in (5, 6) or len(data) % 4:
             raise MatlabError("a header is not made of integers")
         return [int(value) for value in np.frombuffer(data, self._order + _NUMBERS[kind])]
 
-    def _text(self, most: int) -> str:
-        kind, data = self._data(most)
+    def _text(self, max_bytes: int) -> str:
+        kind, data = self._data(max_bytes)
         if kind not in _TEXTS:
             raise MatlabError("a text is not made of characters")
         encoding = _TEXTS[kind]
@@ -199,17 +199,17 @@ class _Reader:
         return data.decode(encoding, errors="replace")
 
     def _matrix(self, length: int, depth: int, names: Collection[str] | None = None) -> tuple[str, Value]:
-        """Return (name, value) of a matrix of ``length`` bytes; everything inside stays inside."""
+        """Return (name, value) of a matrix of ``length`` bytes; its parts cannot exceed it."""
         self._budget.take(parts=1)
         if length == 0:
             return "", np.empty((0, 0))
         if length > self._room:
             raise MatlabError("a part claims to be larger than what it is a part of")
-        if depth > DEEPEST:
-            raise MatlabError(f"it is nested more than {DEEPEST} deep")
+        if depth > MAX_DEPTH:
+            raise MatlabError(f"it is nested more than {MAX_DEPTH} deep")
         outside, self._room = self._room - length, length
         name, value = self._content(depth, names)
-        self._skip(self._room)  # imaginary parts, and whatever was passed over
+        self._skip(self._room)  # imaginary parts, and everything that was skipped
         self._room = outside
         return name, value
 
@@ -219,7 +219,7 @@ class _Reader:
             raise MatlabError("a matrix has no flags")
         kind = flags[0] & 0xFF
         if kind not in (_CELL, _STRUCT, _CHAR, *_NUMERIC):
-            return "", None  # objects, functions, sparse matrices: their headers differ
+            return "", None  # objects, functions and sparse matrices have other headers
         shape = tuple(self._integers(8))
         if len(shape) < 2 or min(shape) < 0:
             raise MatlabError(f"a matrix has the shape {shape}")
@@ -235,7 +235,7 @@ class _Reader:
         return name, self._structs(shape, depth)
 
     def _count(self, shape: tuple[int, ...], parts: int = 1) -> int:
-        """Return the number of entries; each takes ``parts`` elements (one or more), whose tags alone have 8 bytes."""
+        """Return the number of entries; each takes ``parts`` elements (one or more), of 8 bytes (the tag) at least."""
         count = math.prod(shape)
         if count * parts * 8 > self._room:
             raise MatlabError(f"it claims {count} entries where there is room for {self._room // 8 // parts}")
@@ -243,7 +243,7 @@ class _Reader:
 
     def _array(self, shape: tuple[int, ...]) -> Value:
         count = math.prod(shape)
-        if count > self._most_numbers:
+        if count > self._max_numbers:
             return None
         kind, data = self._data(8 * count)
         if kind not in _NUMBERS:
@@ -253,7 +253,7 @@ class _Reader:
             raise MatlabError(f"an array of shape {shape} has {len(data)} bytes, expected {count * dtype.itemsize}")
         try:
             return np.frombuffer(data, dtype).reshape(shape, order="F")
-        except ValueError:  # NumPy multiplies the sides of an empty array, too
+        except ValueError:  # an empty array whose other sides multiply to more than NumPy can index
             raise MatlabError(f"an array has the shape {shape}") from None
 
     def _child(self, depth: int) -> Value:
@@ -270,6 +270,6 @@ class _Reader:
         starts = range(0, len(data), lengths[0])
         fields = [data[start : start + lengths[0]].partition(b"\0")[0].decode("latin-1") for start in starts]
         if not fields:
-            return {}  # as many entries as it may claim: nothing vouches for them
+            return {}  # the claimed number of entries cannot be checked: they take no bytes
         records = [{field: self._child(depth) for field in fields} for _ in range(self._count(shape, len(fields)))]
         return records[0] if len(records) == 1 else records

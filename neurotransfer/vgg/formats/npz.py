@@ -1,6 +1,6 @@
 """Weights as NumPy archives: plain (``conv1_1.kernel``, ``.bias``) or one byte a weight (``.codes``, ``.codebook``).
 
-The kernels are (3, 3, in, out) for RGB input; ``mean_pixel``, where it is missing, is that of the original network.
+The kernels are (3, 3, in, out) for RGB input; a missing ``mean_pixel`` is that of the original network.
 The built-in weights and the installed full ones are such files.
 """
 
@@ -16,8 +16,8 @@ from neurotransfer.system.files import atomic_file
 from neurotransfer.vgg.kernels import Kernel, Kernels, WrongNetworkError, checked, checked_mean
 from neurotransfer.vgg.layers import KERNEL_SHAPES, LAYERS, MEAN_PIXEL
 
-MOST_BYTES = 800_000_000
-"""Of an archive's members together, unpacked."""
+MAX_BYTES = 800_000_000
+"""Of all members of an archive together, unpacked."""
 
 
 def read_npz(path: Path, layers: tuple[str, ...] = LAYERS) -> tuple[Kernels, tuple[float, float, float], str]:
@@ -29,8 +29,8 @@ def read_npz(path: Path, layers: tuple[str, ...] = LAYERS) -> tuple[Kernels, tup
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
-        if unpacked > MOST_BYTES:
-            raise WrongNetworkError(f"unpack to {unpacked // 10**6} MB, expected {MOST_BYTES // 10**6} at most")
+        if unpacked > MAX_BYTES:
+            raise WrongNetworkError(f"unpack to {unpacked // 10**6} MB, expected {MAX_BYTES // 10**6} at most")
         with np.load(path, allow_pickle=False) as content:
             plain = f"{LAYERS[0]}.kernel" in content
             kernels = {name: _plain(content, name) if plain else _coded(content, name) for name in layers}
@@ -39,7 +39,7 @@ def read_npz(path: Path, layers: tuple[str, ...] = LAYERS) -> tuple[Kernels, tup
         raise
     except KeyError as error:
         raise WrongNetworkError(f"are not those of VGG-19: {error.args[0]}") from None
-    except Exception as error:  # zip and array readers raise nearly anything on damaged files
+    except Exception as error:  # untrusted input: zip and array readers may raise anything
         raise WrongNetworkError(f"cannot be read as a NumPy archive: {reason_of(error)}") from None
     return kernels, mean, "full precision" if plain else "one byte a weight"
 
