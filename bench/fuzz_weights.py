@@ -1,6 +1,6 @@
-"""Spoil MATLAB weights in thousands of seeded ways: each must get one sentence, in seconds, in little memory.
+"""Mutate MATLAB weights in thousands of seeded ways: each must give one sentence, in seconds, in little memory.
 
-python bench/fuzz_weights.py [MUTATIONS]    # of each of five small files, a tenth of them of a whole one
+python bench/fuzz_weights.py [MUTATIONS]    # of each of five small files; of a whole one a tenth as many
 """
 
 import resource
@@ -12,11 +12,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from tests.matconvnet import matconvnet, write
-
 from neurotransfer.system.errors import InputError
 from neurotransfer.vgg.weights import load_weights
 from tests.mutations import bases, mutated
+from tests.vgg.matconvnet import matconvnet, write
 
 
 def _whole(path: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""Small MATLAB files in both layouts, and seeded ways to spoil them: shared by the tests and bench/fuzz_weights.py."""
+"""Small MATLAB files in both layouts, and seeded mutations of them: shared by the tests and bench/fuzz_weights.py."""
 
 import io
 import struct
@@ -11,7 +11,7 @@ from tests.vgg.matconvnet import matconvnet
 
 
 class SmallWeights:
-    """Kernels of VGG-19's names with a few channels: read to the end, then found to be another network's."""
+    """Kernels with VGG-19's names but few channels: a reader reads them all, then finds another network."""
 
     def __init__(self) -> None:
         random = np.random.default_rng(0)
@@ -34,11 +34,11 @@ def bases() -> dict[str, bytes]:
     return found
 
 
-EXTREMES = (0, 1, 14, 15, 255, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 16, 1 << 20, 1 << 28, 1 << 30)
+EXTREME_NUMBERS = (0, 1, 14, 15, 255, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 16, 1 << 20, 1 << 28, 1 << 30)
 
 
 def mutated(whole: bytes, seed: int) -> bytes:
-    """Return the file with one to four changes of the kind that the seed draws."""
+    """Return the file with one to four changes; the seed decides which."""
     random = np.random.default_rng(seed)
     data = bytearray(whole)
     for _ in range(random.integers(1, 5)):
@@ -49,15 +49,15 @@ def mutated(whole: bytes, seed: int) -> bytes:
                 data[place] ^= 1 << int(random.integers(0, 8))
             case 1:  # noise
                 data[place : place + 8] = random.bytes(8)
-            case 2 | 3:  # a claim
-                struct.pack_into("<I", data, place & ~3, int(random.choice(EXTREMES)))
+            case 2 | 3:  # a number of four bytes: a size or a count
+                struct.pack_into("<I", data, place & ~3, int(random.choice(EXTREME_NUMBERS)))
             case 4:  # cut
                 data = data[: max(place, 9)]
-            case 5:  # leave out, or repeat
+            case 5:  # remove or repeat a part
                 end = place + int(random.integers(1, 4096))
                 data[place:place] = data[place:end] if random.random() < 0.5 else b""
                 del data[place : end if random.random() < 0.5 else place]
-            case 6:  # part of another place
+            case 6:  # overwrite with another part
                 other = int(random.integers(0, len(data)))
                 data[place : place + 256] = data[other : other + 256]
         if len(data) < 16:

@@ -1,4 +1,4 @@
-"""The official file as MatConvNet writes it, made from any weights."""
+"""Makes the official file as MatConvNet writes it, from any weights."""
 
 import numpy as np
 from scipy.io import savemat

@@ -23,7 +23,7 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """What it does is the path's first part; what it was asked is in ``server.requests``."""
+    """Does what the path's first part names; ``server.requests`` lists what it was asked."""
 
     def do_GET(self):
         verb = self.path.split("/")[1]
@@ -153,14 +153,14 @@ def parts(folder):
 
 
 @pytest.mark.parametrize("verb", ["whole", "moved", "truncates", "rangeless", "stalls_once"])
-def test_it_arrives(server, tmp_path, verb):
+def test_the_file_arrives_whole_and_verified(server, tmp_path, verb):
     path, address = get(server, tmp_path, verb)
     assert path.read_bytes() == CONTENT
     assert address == f"{server.url}/{verb}/file.mat"
     assert parts(tmp_path) == [".download"]
 
 
-def test_it_goes_on_where_it_stopped(server, tmp_path):
+def test_a_cut_download_resumes_where_it_stopped(server, tmp_path):
     seen = []
     get(server, tmp_path, "truncates", report=lambda done, total: seen.append((done, total)))
     assert [asked for _, asked in server.requests] == [None, f"bytes={6 * CHUNK}-", f"bytes={12 * CHUNK}-"]
@@ -168,7 +168,7 @@ def test_it_goes_on_where_it_stopped(server, tmp_path):
     assert {total for _, total in seen} == {len(CONTENT)}
 
 
-def test_the_next_call_goes_on_too(server, tmp_path):
+def test_the_next_call_resumes_the_partial_download(server, tmp_path):
     with pytest.raises(NeurotransferError, match="broke the connection off"):
         get(server, tmp_path, "always_cut")
     assert parts(tmp_path) == [".part"]
@@ -224,7 +224,7 @@ def test_the_next_address_is_tried(server, tmp_path):
     assert "/whole/" in address
 
 
-def test_offline(tmp_path, monkeypatch):
+def test_a_refused_connection_is_one_sentence_and_leaves_no_files(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "FIRST_PAUSE", 0.01)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -234,7 +234,7 @@ def test_offline(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_host_that_nobody_knows_is_asked_for_once(server, tmp_path, monkeypatch):
+def test_an_unknown_host_is_tried_once_for_all_its_addresses(server, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "FIRST_PAUSE", 0.01)
     monkeypatch.setenv("NO_PROXY", "*")  # a proxy would answer in the host's place
     addresses = ["http://nowhere.invalid/a.mat", "http://nowhere.invalid/b.mat"]
@@ -247,7 +247,7 @@ def test_a_host_that_nobody_knows_is_asked_for_once(server, tmp_path, monkeypatc
     assert (path.read_bytes(), address) == (CONTENT, addresses[-1])
 
 
-def test_the_official_file_has_two_hashes(server, tmp_path, monkeypatch):
+def test_without_a_hash_both_official_md5_are_accepted_and_no_other(server, tmp_path, monkeypatch):
     with pytest.raises(NeurotransferError, match=f"MD5 was expected to be {KNOWN_MD5[0]} or {KNOWN_MD5[1]}, found"):
         get(server, tmp_path, "whole", sha256=None)
     monkeypatch.setattr(module, "KNOWN_MD5", ("0" * 32, hashlib.md5(CONTENT).hexdigest()))
@@ -262,7 +262,7 @@ def test_secure_addresses_come_first():
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="openssl makes the certificate")
-def test_a_certificate_that_nobody_vouches_for_is_refused(server, tmp_path, monkeypatch):
+def test_an_untrusted_certificate_is_refused(server, tmp_path, monkeypatch):
     files = ("-keyout", tmp_path / "key.pem", "-out", tmp_path / "certificate.pem")
     subject = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
     subprocess.run(
@@ -294,6 +294,6 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(server, tmp_path, monk
         ("http://a/b", "12", "64 hex"),
     ],
 )
-def test_wrong_use(tmp_path, address, sha256, sentence):
+def test_unusable_addresses_and_hashes_are_refused(tmp_path, address, sha256, sentence):
     with pytest.raises(InputError, match=sentence):
         fetch([address], sha256, tmp_path, timeout=1, report=lambda *_: None)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from neurotransfer.system.errors import InputError
-from neurotransfer.vgg.formats import keras as kerasfile
+from neurotransfer.vgg.formats import keras as keras_format
 from neurotransfer.vgg.layers import LAYERS, MEAN_PIXEL
 from neurotransfer.vgg.weights import load_weights
 from tests.conftest import clean_environment
@@ -42,7 +42,7 @@ def folder(tmp_path_factory, weights):
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_what_keras_saves(folder, weights, name):
+def test_files_that_keras_saves_are_read(folder, weights, name):
     loaded = load_weights(folder / name)
     assert tuple(loaded.layers) == LAYERS
     for layer, (kernel, bias) in loaded.layers.items():
@@ -52,12 +52,12 @@ def test_what_keras_saves(folder, weights, name):
     assert loaded.source.layout == ("Keras, .keras" if name.endswith("keras") else "Keras, .h5")
 
 
-def test_an_unturned_first_layer_would_differ(weights):
+def test_a_first_layer_in_bgr_order_would_differ(weights):
     kernel = weights.layers["conv1_1"][0]
     assert not np.array_equal(kernel, kernel[:, :, ::-1])
 
 
-def test_old_names_of_datasets(tmp_path, weights):
+def test_datasets_of_the_file_of_2016_are_read(tmp_path, weights):
     """The file that Keras has published since 2016 names them block1_conv1_W_1:0."""
     with h5py.File(tmp_path / "old.h5", "w") as file:
         for layer, (kernel, bias) in weights.layers.items():
@@ -70,7 +70,7 @@ def test_old_names_of_datasets(tmp_path, weights):
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("share", [0.0001, 0.5, 0.999])
-def test_cut_files(folder, tmp_path, name, share):
+def test_cut_files_are_refused(folder, tmp_path, name, share):
     whole = (folder / name).read_bytes()
     (tmp_path / name).write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(InputError, match=r"cannot be read as|are not those of VGG-19"):
@@ -114,7 +114,7 @@ def virtual(folder, place):
         (virtual, "lies in another file"),
     ],
 )
-def test_datasets_that_claim_too_much_or_lie_elsewhere(tmp_path, kernel, reason):
+def test_datasets_that_claim_too_much_or_lie_in_another_file_are_refused(tmp_path, kernel, reason):
     with h5py.File(tmp_path / "odd.h5", "w") as file:
         for layer in LAYERS:
             place = file.create_group(f"block{layer[4]}_conv{layer[6]}")
@@ -135,7 +135,7 @@ def test_links_to_another_file_are_not_followed(tmp_path, weights):
         load_weights(tmp_path / "linked.h5")
 
 
-def test_another_archive(tmp_path):
+def test_an_archive_without_hdf5_inside_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "other.keras", "w") as archive:
         archive.writestr("model.weights.h5", b"no HDF5")
     with pytest.raises(InputError, match="cannot be read as an HDF5 file"):
@@ -143,7 +143,7 @@ def test_another_archive(tmp_path):
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_damaged_compression(tmp_path, method):
+def test_damaged_compression_is_refused(tmp_path, method):
     path = tmp_path / "damaged.keras"
     with zipfile.ZipFile(path, "w", method) as archive:
         archive.writestr("model.weights.h5", np.random.default_rng(0).bytes(100_000))
@@ -155,11 +155,11 @@ def test_damaged_compression(tmp_path, method):
         load_weights(path)
 
 
-def test_a_full_disk_is_not_the_archive_s_fault(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_as_such(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(kerasfile.shutil, "copyfileobj", full)
+    monkeypatch.setattr(keras_format.shutil, "copyfileobj", full)
     with zipfile.ZipFile(tmp_path / "any.keras", "w") as archive:
         archive.writestr("model.weights.h5", b"")
     with pytest.raises(InputError, match=r"cannot be read \(No space left on device\)"):

@@ -1,4 +1,4 @@
-"""The MATLAB reader: what it reads, what it refuses, and that no content takes memory, time or control."""
+"""The MATLAB reader: what it reads, what it refuses; no content takes much memory or time, or runs code."""
 
 import struct
 import time
@@ -39,7 +39,7 @@ def path(tmp_path):
 
 
 @pytest.mark.parametrize("compress", [False, True])
-def test_it_reads_what_scipy_writes(path, compress):
+def test_files_that_scipy_writes_are_read(path, compress):
     values = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
     content = {"other": values, "layers": cell("Grüße", values, {"a": cell(1.5), "b": "x"}), "meta": {"one": -3.0}}
     savemat(path, content, do_compression=compress)
@@ -54,8 +54,8 @@ def test_it_reads_what_scipy_writes(path, compress):
     assert "other" not in found
 
 
-def test_numbers_stored_small_and_big_endian(path):
-    """MATLAB stores doubles that are whole numbers as bytes; other processors write the other way round."""
+def test_numbers_stored_in_small_types_and_big_endian_are_read(path):
+    """MATLAB stores doubles that are whole numbers as bytes; big-endian processors write the other byte order."""
     assert read(path, matrix(6, (1, 3), element(2, bytes([1, 2, 250]))))["layers"].tolist() == [[1, 2, 250]]
     body = struct.pack(">II II II ii", 6, 8, 6, 0, 5, 8, 1, 1) + struct.pack(">I", 6 << 16 | 1)[:0]
     body += struct.pack(">II8s", 1, 6, b"layers") + struct.pack(">IId", 9, 8, 2.5)
@@ -63,7 +63,7 @@ def test_numbers_stored_small_and_big_endian(path):
     assert read_matlab(path, ("layers",), 10)["layers"] == 2.5
 
 
-def test_large_arrays_are_passed_over(path):
+def test_large_arrays_are_skipped(path):
     savemat(path, {"layers": cell(np.ones((40, 40)), np.ones((2, 2)))})
     large, small = read_matlab(path, ("layers",), 1000)["layers"]
     assert large is None
@@ -126,7 +126,7 @@ def deep():
         "tail",
     ],
 )
-def test_claims_cost_nothing(path, content, reason):
+def test_false_claims_are_refused_within_100_mb_and_10_seconds(path, content, reason):
     content = content() if callable(content) else content
     tracemalloc.start()
     begun = time.perf_counter()
@@ -140,21 +140,21 @@ def test_claims_cost_nothing(path, content, reason):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (300_000, 1)])
-def test_structs_without_fields_hold_nothing(path, shape):
-    """MATLAB writes struct() so; it may claim any number of entries, for which there need not be a single byte."""
+def test_structs_without_fields_are_empty(path, shape):
+    """MATLAB writes struct() like this; it may claim any number of entries, which take no bytes."""
     nothing = matrix(2, shape, element(5, struct.pack("<i", 1)) + element(1, b""))
     assert read(path, nothing)["layers"] == {}
 
 
-def test_objects_and_functions_are_never_looked_into(path):
-    """Opaque objects (17), functions (16), objects (3): the classes that MATLAB would build by running code."""
+def test_objects_and_functions_are_skipped_unread(path):
+    """Opaque objects (17), functions (16), objects (3): MATLAB would run code to build them."""
     pickled = b"cos\nsystem\n(S'touch /tmp/never'\ntR."
     for kind in (3, 16, 17, 99):
         odd = matrix(kind, (1, 1), element(1, pickled), b"")
         assert read(path, matrix(1, (1, 2), odd + NUMBER))["layers"] == [None, 1.0]
 
 
-def test_mutated_files_get_a_sentence(path):
+def test_mutated_files_give_one_sentence_within_10_seconds(path):
     """A slice of bench/fuzz_weights.py."""
     for name, whole in bases().items():
         for seed in range(12):

@@ -1,4 +1,4 @@
-"""The built-in weights, the official file in both layouts as MatConvNet writes it, and files that only look like it."""
+"""The built-in weights, the official file in the two layouts of MatConvNet, and files that only look like it."""
 
 import hashlib
 import logging
@@ -14,7 +14,7 @@ from neurotransfer.vgg.weights import find_weights, load_weights
 from tests.vgg.matconvnet import cell, matconvnet, write
 
 
-def test_builtin_loads_fast_and_whole():
+def test_the_built_in_weights_load_completely_within_a_second():
     begun = time.process_time()
     loaded = load_weights("builtin")
     assert time.process_time() - begun < 1.0
@@ -28,7 +28,7 @@ def test_builtin_loads_fast_and_whole():
 
 
 @pytest.mark.parametrize(("layout", "compress"), [("newer", False), ("older", True)])
-def test_official_file(tmp_path, weights, layout, compress):
+def test_both_layouts_of_the_official_file_are_read(tmp_path, weights, layout, compress):
     path = write(tmp_path / "any.mat", matconvnet(weights, layout, fully_connected=True), compress=compress)
     loaded = load_weights(path)
     assert tuple(loaded.layers) == LAYERS
@@ -42,7 +42,7 @@ def test_official_file(tmp_path, weights, layout, compress):
     assert loaded.source.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_unturned_kernels_would_differ(weights):
+def test_kernels_with_swapped_axes_would_differ(weights):
     kernel = weights.layers["conv2_1"][0]
     assert not np.array_equal(kernel, kernel.transpose(1, 0, 2, 3))
 
@@ -115,7 +115,7 @@ def other_variables(_):
         (other_variables, "hold no variable 'layers'"),
     ],
 )
-def test_wrong_networks(tmp_path, weights, make, sentence):
+def test_other_networks_are_refused_with_the_reason(tmp_path, weights, make, sentence):
     path = write(tmp_path / "wrong.mat", make(weights))
     with pytest.raises(InputError, match=sentence):
         load_weights(path)
@@ -131,7 +131,7 @@ def test_wrong_networks(tmp_path, weights, make, sentence):
     ],
     ids=["empty", "html", "hdf5", "zeros"],
 )
-def test_files_that_are_no_matlab_files(tmp_path, content):
+def test_files_that_are_not_matlab_files_are_refused(tmp_path, content):
     path = tmp_path / OFFICIAL_NAME
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"cannot be read as (a MATLAB|an HDF5) file: "):
@@ -140,7 +140,7 @@ def test_files_that_are_no_matlab_files(tmp_path, content):
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
 @pytest.mark.parametrize("compress", [False, True])
-def test_truncated_file(tmp_path, weights, share, compress):
+def test_truncated_files_are_refused(tmp_path, weights, share, compress):
     path = write(tmp_path / "cut.mat", matconvnet(weights, "newer"), compress=compress)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * share)])
