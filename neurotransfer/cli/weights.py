@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,19 +16,22 @@ from neurotransfer.cli.console import say
 from neurotransfer.cli.options import DURATION, PATH, option
 from neurotransfer.system.errors import InputError, NeurotransferError
 
+if TYPE_CHECKING:  # NumPy, which the module imports, would delay --help
+    from neurotransfer.vgg.cache import CacheEntry
+
 SECONDS_BETWEEN_LINES = 5.0
 
 
 @click.group()
 def weights() -> None:
-    """Look at the VGG-19 weights, fetch, import, choose, check and quantize them."""
+    """Show the VGG-19 weights, fetch, import, choose, check and quantize them."""
 
 
 @weights.command()
 @option("--weights", "choice", metavar="builtin|full|PATH", default=None, help="As for run.")
 @option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def info(choice: str | None, as_json: bool) -> None:
-    """Say which weights would be used, where they lie, their layout and hash."""
+    """Print which weights would be used: their path, layout and hash."""
     from neurotransfer.vgg.weights import load_weights
 
     source = load_weights(choice).source
@@ -47,19 +51,18 @@ def info(choice: str | None, as_json: bool) -> None:
 @option("-q", "--quiet", is_flag=True, help="Print errors only.")
 def fetch(addresses: tuple[str, ...], sha256: str | None, timeout: float, quiet: bool) -> None:
     """Download the official full-precision weights (580 MB) and keep what is needed of them (80 MB)."""
-    from neurotransfer.vgg import cache as installed
-    from neurotransfer.vgg.download import ADDRESSES
-    from neurotransfer.vgg.download import fetch as download
+    from neurotransfer.vgg import cache
+    from neurotransfer.vgg.download import ADDRESSES, download_weights
     from neurotransfer.vgg.weights import install
 
-    with installed.folder_to_fill() as folder:
+    with cache.folder_to_fill() as folder:
         with _progress(quiet=quiet) as report:
-            path, address = download(addresses or ADDRESSES, sha256, folder, timeout=timeout, report=report)
+            path, address = download_weights(addresses or ADDRESSES, sha256, folder, timeout=timeout, report=report)
         try:
-            record = install(path, address)
+            entry = install(path, address)
         finally:
             path.unlink(missing_ok=True)
-    _tell_installed(record, quiet=quiet)
+    _report_installed(entry, quiet=quiet)
 
 
 @weights.command("import")
@@ -67,63 +70,63 @@ def fetch(addresses: tuple[str, ...], sha256: str | None, timeout: float, quiet:
 @option("-q", "--quiet", is_flag=True, help="Print errors only.")
 def import_(file: Path, quiet: bool) -> None:
     """Keep the weights in FILE as the full ones: MatConvNet .mat, Keras .h5 or .keras, NumPy .npz."""
-    from neurotransfer.vgg import cache as installed
+    from neurotransfer.vgg import cache
     from neurotransfer.vgg.weights import install
 
-    with installed.folder_to_fill():
-        record = install(file, file.name)
-    _tell_installed(record, quiet=quiet)
+    with cache.folder_to_fill():
+        entry = install(file, file.name)
+    _report_installed(entry, quiet=quiet)
 
 
-def _tell_installed(record: object, *, quiet: bool) -> None:
+def _report_installed(entry: "CacheEntry", *, quiet: bool) -> None:
     if not quiet:
-        say(f"Installed: {record.path}, from {record.source}")  # type: ignore[attr-defined]
+        say(f"Installed: {entry.path}, from {entry.source}")
         click.echo("Runs use them with --weights full, or always after: neurotransfer weights use full")
 
 
 @weights.command()
 @click.argument("which", type=click.Choice(["builtin", "full"]))
 def use(which: str) -> None:
-    """Let runs use the built-in weights, or the full ones."""
-    from neurotransfer.vgg import cache as installed
-    from neurotransfer.vgg.weights import verify as check
+    """Choose what runs use: the built-in weights, or the full ones."""
+    from neurotransfer.vgg import cache
+    from neurotransfer.vgg.weights import verify_weights
 
     if which == "full":
-        installed.required()
-        check()  # else every run would fail
-    installed.use(which == "full")
+        cache.required_entry()
+        verify_weights()  # every run with damaged weights would fail
+    cache.use(which == "full")
     click.echo(f"Runs use the {'full' if which == 'full' else 'built-in'} weights.")
 
 
 @weights.command()
 def verify() -> None:
-    """Check that the weights are what they were when they were made."""
-    from neurotransfer.vgg.weights import verify as check
+    """Check the hashes of the weights."""
+    from neurotransfer.vgg.weights import verify_weights
 
-    for name, digest, source in check():
+    for name, digest, source in verify_weights():
         say(f"{name:7} sound  {digest}  {source}")
 
 
 @weights.command()
 def remove() -> None:
-    """Delete the full weights, and what an interrupted download left; runs use the built-in ones again."""
-    from neurotransfer.vgg import cache as installed
+    """Delete the full weights and the parts of interrupted downloads; runs use the built-in ones again."""
+    from neurotransfer.vgg import cache
 
-    freed = installed.remove()
+    freed = cache.remove()
     click.echo(f"Removed: {freed / 1e6:.0f} MB." if freed else "There was nothing to remove.")
 
 
 @weights.command()
 @option("--weights", "choice", metavar="builtin|full|PATH", default=None, help="What to quantize; as for run.")
-# Variables for these two are meant for runs.
+# Environment variables for these two are meant for runs.
 @click.option("-o", "--output", type=PATH, required=True, help="The archive to write, .npz.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def quantize(choice: str | None, output: Path, overwrite: bool, as_json: bool) -> None:
-    """Write weights with one byte each, as the built-in ones were made, and say what that costs."""
+    """Write weights with one byte each, as the built-in ones were made, and print the error of each layer."""
     if output.suffix.lower() != ".npz":
         raise InputError(f"--output must be a file name that ends with .npz; found {str(output)!r}.")
-    if os.path.lexists(output) and not overwrite:  # a link to nowhere is somebody's, too
+    if os.path.lexists(output) and not overwrite:  # a dangling symlink exists, too
         raise InputError(f"{output} exists; give another --output, or --overwrite.")
     if not output.parent.is_dir():
         raise InputError(f"The folder {output.parent} does not exist; make it first.")
@@ -151,7 +154,7 @@ weights.add_command(_former_name, "quantise")
 @click.command()
 @option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor(as_json: bool) -> None:
-    """Look at this machine and this installation, and say what is wrong and how to mend it."""
+    """Check this machine and this installation; print each problem with its remedy."""
     from neurotransfer.runs.doctor import examine
 
     problems = 0
@@ -172,7 +175,7 @@ def doctor(as_json: bool) -> None:
 
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Yield a callable that shows (bytes here, bytes in all) on standard error: a bar, or a line every few seconds."""
+    """Yield a callable that shows (bytes here, bytes of the whole) on stderr: a bar, or a line every few seconds."""
     if quiet:
         yield lambda *_: None
     elif sys.stderr.isatty():

@@ -21,7 +21,7 @@ from neurotransfer.system.errors import NeurotransferError
 from neurotransfer.system.memory import allowance
 from neurotransfer.transfer.memory import largest_side
 from neurotransfer.transfer.settings import DEFAULT
-from neurotransfer.vgg import cache as installed
+from neurotransfer.vgg import cache
 from neurotransfer.vgg.weights import load_weights
 
 FLAGS = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16")
@@ -150,15 +150,15 @@ def _weights() -> Iterator[Finding]:
     except NeurotransferError as error:
         yield Finding("weights", "cannot be used", str(error))
     try:
-        record = installed.required() if installed.record() else None
-        used = "used by runs" if record and record.used else "not used: neurotransfer weights use full"
-        yield Finding("full", f"installed from {record.source}, {used}" if record else "not installed")
+        entry = cache.required_entry() if cache.entry() else None
+        used = "used by runs" if entry and entry.used else "not used: neurotransfer weights use full"
+        yield Finding("full", f"installed from {entry.source}, {used}" if entry else "not installed")
     except NeurotransferError as error:
         yield Finding("full", "damaged", str(error))
 
 
 def _writing() -> Iterator[Finding]:
-    places = {"folder": Path(), "temporary": Path(tempfile.gettempdir()), "cache": installed.folder()}
+    places = {"folder": Path(), "temporary": Path(tempfile.gettempdir()), "cache": cache.folder()}
     for name, place in places.items():
         try:
             place = place.resolve()

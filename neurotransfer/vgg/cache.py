@@ -1,6 +1,7 @@
-"""The full-precision weights in the user's cache folder: the convolution part only, 80 MB, and a record beside it.
+"""The full-precision weights in the user's cache folder: the convolution part, 80 MB, described by a JSON file.
 
-Knows where they are, where they came from and whether runs use them; not how weights are fetched or read.
+This module knows where the weights are, where they came from and whether runs use them; not how they are downloaded or
+read.
 """
 
 import json
@@ -19,25 +20,25 @@ from neurotransfer.system.lock import FolderLock
 from neurotransfer.vgg.formats.npz import write_npz
 from neurotransfer.vgg.kernels import Kernels
 
-ARCHIVE = "vgg19-full.npz"
-RECORD = "vgg19-full.json"
+_ARCHIVE = "vgg19-full.npz"
+_ENTRY = "vgg19-full.json"
 _OURS = re.compile(
     "|".join(
         [
-            re.escape(ARCHIVE),
-            re.escape(RECORD),
+            re.escape(_ARCHIVE),
+            re.escape(_ENTRY),
             re.escape(LOCK),
             r"[0-9a-f]{16}\.(part|download)",
             TEMPORARY_NAME.pattern,
         ]
     )
 )
-"""Names of files that we write."""
+"""Names of the files that this program writes into the folder."""
 
 
 @dataclass(frozen=True)
-class Record:
-    """Where the installed weights came from."""
+class CacheEntry:
+    """What is installed: where it came from, and whether runs use it."""
 
     source: str
     """Name or address of the file."""
@@ -46,34 +47,34 @@ class Record:
     sha256: str
     """Of the archive that is kept."""
     used: bool
-    """Whether runs use them without being told."""
+    """Whether runs use the weights unless --weights says otherwise."""
 
     @property
     def path(self) -> Path:
         """The archive."""
-        return folder() / ARCHIVE
+        return folder() / _ARCHIVE
 
 
 def folder() -> Path:
     """Return the folder for weights inside the user's cache folder; it need not exist."""
-    from platformdirs import user_cache_path  # only those who look for weights pay for it
+    from platformdirs import user_cache_path  # imported late: only commands that look for weights need it
 
     return user_cache_path("neurotransfer", appauthor=False) / "weights"
 
 
-def record() -> Record | None:
+def entry() -> CacheEntry | None:
     """Return what is installed; None: nothing.
 
     Raises:
-        InputError: the record is damaged.
+        InputError: the JSON file is damaged.
     """
-    path = folder() / RECORD
+    path = folder() / _ENTRY
     try:
-        found = Record(**json.loads(path.read_text(encoding="utf-8")))
+        found = CacheEntry(**json.loads(path.read_text(encoding="utf-8")))
         *texts, used = asdict(found).values()
         if not (all(isinstance(text, str) for text in texts) and isinstance(used, bool)):
             raise TypeError
-    except OSError:  # there is none, another user's folder, or no home at all: nothing of ours
+    except OSError:  # no file, a folder of another user, or no home folder: nothing is installed
         return None
     except (ValueError, TypeError, RecursionError):
         raise InputError(
@@ -83,18 +84,18 @@ def record() -> Record | None:
 
 
 def used_by_runs() -> bool:
-    """Return whether runs use the full weights without being told."""
-    found = record()
+    """Return whether runs use the full weights unless --weights says otherwise."""
+    found = entry()
     return found is not None and found.used
 
 
-def required() -> Record:
+def required_entry() -> CacheEntry:
     """Return what is installed.
 
     Raises:
         InputError: nothing is, or the archive is gone.
     """
-    found = record()
+    found = entry()
     if found is None:
         raise InputError(
             f"The full weights were expected in {folder()}, found nothing; run 'neurotransfer weights fetch' or "
@@ -108,42 +109,42 @@ def required() -> Record:
     return found
 
 
-def keep(
+def store(
     kernels: Kernels, mean_pixel: tuple[float, float, float], source: str, layout: str, source_sha256: str
-) -> Record:
-    """Write the archive and its record into `folder_to_fill`; runs go on with what they used before.
+) -> CacheEntry:
+    """Write the archive and its JSON file into `folder_to_fill`; runs keep using what they used before.
 
     Raises:
         NeurotransferError: they cannot be written.
     """
-    path = folder() / ARCHIVE
+    path = folder() / _ARCHIVE
     arrays = {
         f"{name}.{part}": array
         for name, pair in kernels.items()
         for part, array in zip(("kernel", "bias"), pair, strict=True)
     }
     write_npz(path, {**arrays, "mean_pixel": np.array(mean_pixel)})
-    return _write(Record(source, layout, source_sha256, sha256_of(path), used=False))
+    return _write(CacheEntry(source, layout, source_sha256, sha256_of(path), used=False))
 
 
 @contextmanager
 def folder_to_fill() -> Iterator[Path]:
-    """Yield `folder`, made if need be, to this process alone: two downloads into the same file would spoil it.
+    """Yield `folder`, locked for this process and created if need be: two downloads into one file would damage it.
 
     Raises:
-        InputError: full weights are installed, which are not replaced unasked, or another process fills the folder.
-        NeurotransferError: it cannot be made.
+        InputError: full weights are installed, which are not replaced unasked, or another process holds the folder.
+        NeurotransferError: the folder cannot be created.
     """
     path = folder()
     try:
         path.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
-        raise NeurotransferError(f"{path} is no folder, or a link to nowhere; remove it.") from None
+        raise NeurotransferError(f"{path} is no folder, or a dangling symlink; remove it.") from None
     except OSError as error:
         raise NeurotransferError(f"The folder {path} cannot be made: {error.strerror or error}.") from None
     lock = FolderLock(path)
     try:
-        found = record()
+        found = entry()
         if found is not None:
             raise InputError(
                 f"Full weights from {found.source} are installed already; run 'neurotransfer weights remove' first."
@@ -151,26 +152,26 @@ def folder_to_fill() -> Iterator[Path]:
         yield path
     finally:
         lock.release()
-        with suppress(OSError):  # it holds something, which is the rule
+        with suppress(OSError):  # usually it is not empty
             path.rmdir()
 
 
 def use(full: bool) -> None:
-    """Let runs use the full weights, or the built-in ones.
+    """Choose what runs use: the full weights, or the built-in ones.
 
     Raises:
-        InputError: there are no full ones.
+        InputError: no full weights are installed.
     """
-    found = required() if full else record()
+    found = required_entry() if full else entry()
     if found is not None:
-        _write(Record(**{**asdict(found), "used": full}))
+        _write(CacheEntry(**{**asdict(found), "used": full}))
 
 
 def remove() -> int:
-    """Delete the full weights and what an interrupted download left; return the bytes that they took.
+    """Delete the full weights and the parts of interrupted downloads; return the bytes that they took.
 
     Raises:
-        NeurotransferError: they cannot be deleted.
+        NeurotransferError: a file cannot be deleted.
     """
     path = folder()
     if not path.is_dir():
@@ -183,12 +184,12 @@ def remove() -> int:
                 file.unlink()
     except OSError as error:
         raise NeurotransferError(f"{error.filename or path} cannot be removed: {error.strerror or error}.") from None
-    with suppress(OSError):  # it is a link, or holds something else
+    with suppress(OSError):  # it is a link, or holds other files
         path.rmdir()
     return size
 
 
-def _write(found: Record) -> Record:
-    with atomic_file(folder() / RECORD) as temporary:
+def _write(found: CacheEntry) -> CacheEntry:
+    with atomic_file(folder() / _ENTRY) as temporary:
         temporary.write_text(json.dumps(asdict(found), indent=1) + "\n", encoding="utf-8")
     return found

@@ -42,7 +42,7 @@ class _UnknownHostError(_FetchError):
     """The address's host cannot be resolved: its other addresses are not tried."""
 
 
-def fetch(
+def download_weights(
     addresses: Sequence[str], sha256: str | None, folder: Path, *, timeout: float, report: Report
 ) -> tuple[Path, str]:
     """Download the file from the first address that has it into ``folder``; return (path, address).

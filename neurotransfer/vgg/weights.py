@@ -1,7 +1,7 @@
-"""The VGG-19 convolution weights: the copy inside the package, the installed full ones, or a file of the user's.
+"""The VGG-19 convolution weights: the copy inside the package, the installed full ones, or a user's file.
 
-Decides which, and reads them; knows nothing of TensorFlow. A user's file is checked layer by layer before anything is
-computed; what it is, its first bytes say, not its name.
+This module finds and reads them; it knows nothing of TensorFlow. Every layer of a user's file is checked before any
+computation. The format is detected from the first bytes, not from the file name.
 """
 
 import logging
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from neurotransfer.system.errors import InputError, NeurotransferError
 from neurotransfer.system.files import sha256_of
-from neurotransfer.vgg import cache as installed
+from neurotransfer.vgg import cache
 from neurotransfer.vgg.formats.keras import INSIDE, read_keras, read_keras_archive
 from neurotransfer.vgg.formats.matconvnet import OFFICIAL_NAME, read_matconvnet
 from neurotransfer.vgg.formats.npz import read_npz
@@ -41,14 +41,14 @@ class Weights:
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """Which weights, where: what ``neurotransfer weights info`` says."""
+    """Path, format and hash of a weights file: what ``neurotransfer weights info`` prints."""
 
     path: Path
     layout: str  # "one byte a weight", "full precision", "MatConvNet, newer layout", "Keras, .h5", ...
     sha256: str
 
     def as_json(self) -> dict[str, str]:
-        """Return name, layout and hash as plain values; no folder."""
+        """Return name, layout and hash as plain values; the folder is left out, since it may be private."""
         return {"file": self.path.name, "layout": self.layout, "sha256": self.sha256}
 
 
@@ -59,26 +59,26 @@ def find_weights(choice: str | Path | None = None) -> Path:
     chose, else the built-in copy. No weights are read.
 
     Raises:
-        InputError: they are not there.
+        InputError: the file does not exist, or no full weights are installed.
     """
     if choice is None:
-        choice = FULL if installed.used_by_runs() else BUILTIN
+        choice = FULL if cache.used_by_runs() else BUILTIN
         if choice == BUILTIN and Path(OFFICIAL_NAME).is_file():
             logger.info("%s lies in this folder and is not used; --weights %s uses it.", OFFICIAL_NAME, OFFICIAL_NAME)
     if str(choice) == BUILTIN:
         return _BUILTIN_PATH
     if str(choice) == FULL:
-        return installed.required().path
+        return cache.required_entry().path
     return _file(Path(choice))
 
 
 def _file(path: Path) -> Path:
-    """Return ``path``; raise `InputError` unless a file is there."""
+    """Return ``path``; raise `InputError` unless it is a file."""
     try:
         if path.is_file():
             return path
         found = "a folder" if path.is_dir() else "a device or a pipe" if path.exists() else "nothing"
-    except OSError as error:  # a name longer than names can be, a folder that lets nobody look into it
+    except OSError as error:  # the name is too long, or its folder cannot be searched
         found = f"nothing ({error.strerror or error})"
     raise InputError(
         f"The weights {path} were expected to be a file, found {found}; "
@@ -87,11 +87,11 @@ def _file(path: Path) -> Path:
 
 
 def load_weights(choice: str | Path | None = None, layers: tuple[str, ...] = LAYERS) -> Weights:
-    """Load the kernels of ``layers`` from where `find_weights` points.
+    """Load the kernels of ``layers`` from the file that `find_weights` returns.
 
     Raises:
         InputError: the file is missing, damaged, or not the convolution part of VGG-19.
-        NeurotransferError: a Keras file is given, and h5py is not installed.
+        NeurotransferError: a Keras file is given, and h5py is not cache.
     """
     return _load(find_weights(choice), layers)
 
@@ -99,7 +99,7 @@ def load_weights(choice: str | Path | None = None, layers: tuple[str, ...] = LAY
 def _load(path: Path, layers: tuple[str, ...] = LAYERS) -> Weights:
     expected = "expected VGG-19 as a file of MatConvNet (.mat), Keras (.h5, .keras) or NumPy (.npz)"
     advice = "give another file, or 'builtin' for the weights in the package"
-    if path.parent == installed.folder():
+    if path.parent == cache.folder():
         advice = "run 'neurotransfer weights remove' and fetch or import them again, or give '--weights builtin'"
     try:
         if path == _BUILTIN_PATH:
@@ -127,42 +127,42 @@ def _reader(path: Path) -> Callable[[Path], tuple[Kernels, tuple[float, float, f
         with zipfile.ZipFile(path) as archive:
             return read_keras_archive if INSIDE in archive.namelist() else read_npz
     except (zipfile.BadZipFile, NotImplementedError, ValueError):
-        return read_npz  # which says what is wrong
+        return read_npz  # it reports what is wrong
 
 
-def install(file: Path, source: str) -> installed.Record:
-    """Read the weights ``file`` and keep their convolution part as the full ones; ``source`` says where they came from.
+def install(file: Path, source: str) -> cache.CacheEntry:
+    """Read the weights ``file`` and store its convolution part as the full weights, which came from ``source``.
 
-    The caller holds `installed.folder_to_fill`.
+    The caller holds `cache.folder_to_fill`.
 
     Raises:
         InputError: the file does not hold VGG-19.
-        NeurotransferError: they cannot be written.
+        NeurotransferError: the weights cannot be written.
     """
     loaded = _load(_file(file))
-    return installed.keep(loaded.layers, loaded.mean_pixel, source, loaded.source.layout, loaded.source.sha256)
+    return cache.store(loaded.layers, loaded.mean_pixel, source, loaded.source.layout, loaded.source.sha256)
 
 
-def verify() -> list[tuple[str, str, str]]:
-    """Return (name, hash, where from) of the built-in weights and, where there are any, of the full ones.
+def verify_weights() -> list[tuple[str, str, str]]:
+    """Return (name, SHA-256, origin) of the built-in weights and, if they are installed, of the full ones.
 
     Raises:
-        NeurotransferError: a file is not what it was.
+        NeurotransferError: a file is damaged: its hash is not the recorded one.
     """
-    rows = [(BUILTIN, _same(_BUILTIN_PATH, BUILTIN_SHA256, "reinstall neurotransfer"), "in the package")]
-    record = installed.record()
-    if record is not None:
-        mend = "run 'neurotransfer weights remove' and fetch or import them again"
-        digest = _same(installed.required().path, record.sha256, mend)
+    rows = [(BUILTIN, _checked_hash(_BUILTIN_PATH, BUILTIN_SHA256, "reinstall neurotransfer"), "in the package")]
+    entry = cache.entry()
+    if entry is not None:
+        remedy = "run 'neurotransfer weights remove' and fetch or import them again"
+        digest = _checked_hash(cache.required_entry().path, entry.sha256, remedy)
         load_weights(FULL)
-        rows.append((FULL, digest, f"from {record.source}"))
+        rows.append((FULL, digest, f"from {entry.source}"))
     return rows
 
 
-def _same(path: Path, expected: str, mend: str) -> str:
+def _checked_hash(path: Path, expected: str, remedy: str) -> str:
     found = sha256_of(path) if path.is_file() else "nothing"
     if found != expected:
         raise NeurotransferError(
-            f"The weights {path} are damaged: their SHA-256 was expected to be {expected}, found {found}; {mend}."
+            f"The weights {path} are damaged: their SHA-256 was expected to be {expected}, found {found}; {remedy}."
         )
     return found

@@ -13,7 +13,7 @@ import pytest
 from neurotransfer.runs import doctor
 from neurotransfer.system.errors import NeurotransferError
 from neurotransfer.system.lock import FolderLock
-from neurotransfer.vgg import cache as installed
+from neurotransfer.vgg.cache import entry, used_by_runs
 from neurotransfer.vgg.layers import LAYERS
 from neurotransfer.vgg.weights import find_weights, load_weights
 from tests.conftest import COMMAND, clean_environment
@@ -68,7 +68,7 @@ def test_the_official_file_is_imported(command, tmp_path, weights, layout):
     full = load_weights("full", LAYERS[:3])
     assert np.array_equal(full.layers["conv1_2"][0], weights.layers["conv1_2"][0])
     assert full.mean_pixel == pytest.approx(weights.mean_pixel)
-    assert installed.record().layout == f"MatConvNet, {layout} layout"
+    assert entry().layout == f"MatConvNet, {layout} layout"
 
 
 def test_damage_is_found(command, npz, cache):
@@ -78,10 +78,10 @@ def test_damage_is_found(command, npz, cache):
     (cache / "vgg19-full.npz").write_bytes(data)
     done = command("weights", "verify")
     assert done.returncode == 1
-    expected, found = installed.record().sha256, hashlib.sha256(data).hexdigest()
+    expected, found = entry().sha256, hashlib.sha256(data).hexdigest()
     assert f"expected to be {expected}, found {found}; run 'neurotransfer weights remove'" in done.stderr
     assert command("weights", "use", "full").stderr == done.stderr
-    assert not installed.used_by_runs()
+    assert not used_by_runs()
     (cache / "vgg19-full.npz").write_bytes(data[:1000])
     told = command("weights", "info", "--weights", "full")
     assert told.returncode == 2
@@ -124,7 +124,7 @@ def test_a_cache_folder_that_is_a_link(command, npz, cache, tmp_path):
     (tmp_path / "roomy").rename(tmp_path / "away")
     done = command("weights", "import", npz)
     assert done.returncode == 1
-    assert done.stderr == f"Error: {cache} is no folder, or a link to nowhere; remove it.\n"
+    assert done.stderr == f"Error: {cache} is no folder, or a dangling symlink; remove it.\n"
 
 
 def test_names_of_two_lines_stay_on_one(command, npz, tmp_path):
@@ -236,8 +236,8 @@ def test_fetch_installs_only_what_the_hash_vouches_for(command, npz, cache, addr
     done = command("weights", "fetch", "--url", f"{address}/mine.npz", "--sha256", digest)
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in cache.iterdir()) == ["vgg19-full.json", "vgg19-full.npz"]
-    assert installed.record().source == f"{address}/mine.npz"
-    assert installed.record().source_sha256 == digest
+    assert entry().source == f"{address}/mine.npz"
+    assert entry().source_sha256 == digest
 
 
 def test_a_vouched_for_file_that_is_no_network(command, tmp_path, cache, address):

@@ -15,7 +15,7 @@ import pytest
 
 from neurotransfer.system.errors import InputError, NeurotransferError
 from neurotransfer.vgg import download as module
-from neurotransfer.vgg.download import ADDRESSES, KNOWN_MD5, fetch
+from neurotransfer.vgg.download import ADDRESSES, KNOWN_MD5, download_weights
 
 CONTENT = bytes(range(256)) * 4000  # 1 MB
 CHUNK = 1 << 16  # bytes that are written at once
@@ -145,7 +145,7 @@ def server(monkeypatch):
 
 def get(server, folder, *verbs, sha256=SHA256, timeout=1.0, report=lambda *_: None):
     addresses = [f"{server.url}/{verb}/file.mat" for verb in verbs]
-    return fetch(addresses, sha256, folder, timeout=timeout, report=report)
+    return download_weights(addresses, sha256, folder, timeout=timeout, report=report)
 
 
 def parts(folder):
@@ -230,7 +230,7 @@ def test_a_refused_connection_is_one_sentence_and_leaves_no_files(tmp_path, monk
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with pytest.raises(NeurotransferError, match="refused the connection"):
-        fetch([f"http://127.0.0.1:{port}/a.mat"], None, tmp_path, timeout=1, report=lambda *_: None)
+        download_weights([f"http://127.0.0.1:{port}/a.mat"], None, tmp_path, timeout=1, report=lambda *_: None)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -241,9 +241,9 @@ def test_an_unknown_host_is_tried_once_for_all_its_addresses(server, tmp_path, m
     with pytest.raises(
         NeurotransferError, match=r"installed: nowhere\.invalid was not found \(is .* offline\?\)\. Run"
     ):
-        fetch(addresses, None, tmp_path, timeout=1, report=lambda *_: None)
+        download_weights(addresses, None, tmp_path, timeout=1, report=lambda *_: None)
     addresses.append(f"{server.url}/whole/file.mat")
-    path, address = fetch(addresses, SHA256, tmp_path, timeout=1, report=lambda *_: None)
+    path, address = download_weights(addresses, SHA256, tmp_path, timeout=1, report=lambda *_: None)
     assert (path.read_bytes(), address) == (CONTENT, addresses[-1])
 
 
@@ -277,13 +277,13 @@ def test_an_untrusted_certificate_is_refused(server, tmp_path, monkeypatch):
     folder = tmp_path / "weights"
     folder.mkdir()
     with pytest.raises(NeurotransferError, match="has no certificate that can be trusted"):
-        fetch([address], SHA256, folder, timeout=1, report=lambda *_: None)
+        download_weights([address], SHA256, folder, timeout=1, report=lambda *_: None)
     assert server.requests == []
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "nowhere.pem"))
     with pytest.raises(NeurotransferError, match=r"cannot be asked \(Could not find a suitable TLS CA certificate"):
-        fetch([address], SHA256, folder, timeout=1, report=lambda *_: None)
+        download_weights([address], SHA256, folder, timeout=1, report=lambda *_: None)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "certificate.pem"))
-    assert fetch([address], SHA256, folder, timeout=1, report=lambda *_: None)[0].read_bytes() == CONTENT
+    assert download_weights([address], SHA256, folder, timeout=1, report=lambda *_: None)[0].read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize(
@@ -296,4 +296,4 @@ def test_an_untrusted_certificate_is_refused(server, tmp_path, monkeypatch):
 )
 def test_unusable_addresses_and_hashes_are_refused(tmp_path, address, sha256, sentence):
     with pytest.raises(InputError, match=sentence):
-        fetch([address], sha256, tmp_path, timeout=1, report=lambda *_: None)
+        download_weights([address], sha256, tmp_path, timeout=1, report=lambda *_: None)
