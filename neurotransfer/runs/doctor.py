@@ -1,7 +1,7 @@
-"""What this machine and this installation can do, what is wrong with them, and the line that mends it.
+"""Checks what this machine and this installation can do, and names each problem with its remedy.
 
-Looks, changes nothing that stays, and survives what it looks for: TensorFlow is loaded in a process of its own, which
-it takes down on a processor that it was not built for.
+The checks change nothing. TensorFlow is loaded in a separate process, because it crashes on a processor that it was not
+built for.
 """
 
 import json
@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from neurotransfer.system.cpu import choose_precision, cores, processor_flags
-from neurotransfer.system.errors import NeurotransferError
+from neurotransfer.system.errors import NeurotransferError, reason_of
 from neurotransfer.system.memory import allowance
 from neurotransfer.transfer.memory import largest_side
 from neurotransfer.transfer.settings import DEFAULT
@@ -25,15 +25,22 @@ from neurotransfer.vgg import cache
 from neurotransfer.vgg.weights import load_weights
 
 FLAGS = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16")
-"""Processor features that TensorFlow gains from, as Linux names them."""
+"""Processor features that speed TensorFlow up, as Linux names them."""
 PACKAGES = (
     *("neurotransfer", "numpy", "scipy", "pillow", "click", "psutil"),
     *("pypng", "tifffile", "filelock", "requests", "platformdirs"),
 )
 PYTHONS = ((3, 11), (3, 13))
-ENDLESS = (40_000, 30_000)
-"""A picture of 4:3, larger than fits anywhere."""
-PATIENCE = 180  # seconds for loading TensorFlow
+"""First and last supported version."""
+UPPER_BOUND = (40_000, 30_000)
+"""(width, height) of a picture that fits into the memory of no machine; the largest that fits is sought below it."""
+TIMEOUT = 180  # seconds for loading TensorFlow
+REMEDIES = {
+    "folder": "change to another folder, or give --output.",
+    "temporary": "set TMPDIR to a folder of your own.",
+    "cache": "set XDG_CACHE_HOME to a folder of your own; only 'weights fetch' and 'import' need it.",
+}
+"""What to do if a place cannot be written to."""
 
 _PROBE = """
 import json
@@ -44,42 +51,44 @@ print(json.dumps([tf.__version__, [device.name for device in tf.config.list_phys
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """One thing that was checked."""
 
     name: str
     found: str
     problem: str | None = None
-    """What is wrong, and the one line that mends it; None: nothing."""
+    """What is wrong, and its remedy in one line; None: nothing is wrong."""
 
 
 def examine() -> Iterator[Finding]:
-    """Yield what is found, one thing after the other; never raises."""
+    """Yield the findings of every check; a check that raises becomes a finding."""
     checks: dict[str, Callable[[], Iterator[Finding]]] = {
-        "python": _python,
-        "packages": _packages,
-        "tensorflow": _tensorflow,
-        "processor": _processor,
-        "memory": _memory,
-        "weights": _weights,
-        "writing": _writing,
+        "python": check_python,
+        "packages": check_packages,
+        "tensorflow": check_tensorflow,
+        "processor": check_processor,
+        "memory": check_memory,
+        "weights": check_weights,
+        "writing": check_writing,
     }
     for name, check in checks.items():
         try:
             yield from check()
-        except Exception as error:  # the doctor is the last to fall ill
-            reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
-            yield Finding(name, "unknown", f"It could not be looked at ({reason}); please report this.")
+        except Exception as error:  # the other checks must still run
+            reason = f"{type(error).__name__}: {reason_of(error)}"
+            yield Finding(name, "unknown", f"It could not be checked ({reason}); please report this.")
 
 
-def _python() -> Iterator[Finding]:
+def check_python() -> Iterator[Finding]:
+    """Yield the versions of Python and of the system."""
     lowest, highest = (".".join(map(str, numbers)) for numbers in PYTHONS)
     fits = PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]
-    problem = f"Python {lowest} to {highest} is needed: make the environment anew with python{highest}."
+    problem = f"Python {lowest} to {highest} is needed: make the environment again with python{highest}."
     yield Finding("python", platform.python_version(), None if fits else problem)
     yield Finding("system", f"{platform.system()} {platform.release()}, {platform.machine()}")
 
 
-def _packages() -> Iterator[Finding]:
+def check_packages() -> Iterator[Finding]:
+    """Yield the version of every package in `PACKAGES`."""
     for name in PACKAGES:
         try:
             yield Finding(name, version(name))
@@ -87,30 +96,31 @@ def _packages() -> Iterator[Finding]:
             yield Finding(name, "not installed", f"Run: pip install {name}")
 
 
-def _tensorflow() -> Iterator[Finding]:
-    mend = "run: pip install --force-reinstall neurotransfer"
+def check_tensorflow() -> Iterator[Finding]:
+    """Load TensorFlow in another process; yield its version and its devices."""
+    remedy = "run: pip install --force-reinstall neurotransfer"
     try:
-        done = subprocess.run(  # noqa: S603 (our own interpreter and text; -P: nobody's modules from the working folder)
-            [sys.executable, "-P", "-c", _PROBE], capture_output=True, text=True, timeout=PATIENCE, check=False
+        done = subprocess.run(  # noqa: S603 (our own interpreter and text; -P: no modules from the working folder)
+            [sys.executable, "-P", "-c", _PROBE], capture_output=True, text=True, timeout=TIMEOUT, check=False
         )
     except subprocess.TimeoutExpired:
-        yield Finding("tensorflow", "silent", f"It did not load within {PATIENCE} s; {mend}")
+        yield Finding("tensorflow", "silent", f"It did not load within {TIMEOUT} s; {remedy}")
         return
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1][:200]
         if done.returncode < 0:
             reason = f"it was ended by signal {-done.returncode}, as on a processor without AVX"
-        if limit := _limit_of_addresses():
-            mend = f"addresses are limited to {limit / 1e9:.1f} GB, of which it needs 2; run: ulimit -v unlimited"
-        yield Finding("tensorflow", "cannot be loaded", f"TensorFlow does not load ({reason}); {mend}")
+        if limit := _low_address_limit():
+            remedy = f"addresses are limited to {limit / 1e9:.1f} GB, of which it needs 2; run: ulimit -v unlimited"
+        yield Finding("tensorflow", "cannot be loaded", f"TensorFlow does not load ({reason}); {remedy}")
         return
     found, gpus = json.loads(done.stdout.splitlines()[-1])
     yield Finding("tensorflow", found)
     yield Finding("device", ", ".join(gpus) if gpus else f"processor, {cores()} cores")
 
 
-def _limit_of_addresses() -> int | None:
-    """Return the most bytes of addresses that this process may have (``ulimit -v``), if that may be too few."""
+def _low_address_limit() -> int | None:
+    """Return the limit of the address space in bytes (``ulimit -v``) if it may be too low for TensorFlow, else None."""
     try:
         import resource
     except ImportError:  # Windows
@@ -119,7 +129,8 @@ def _limit_of_addresses() -> int | None:
     return soft if soft != resource.RLIM_INFINITY and soft < 2e9 else None
 
 
-def _processor() -> Iterator[Finding]:
+def check_processor() -> Iterator[Finding]:
+    """Yield the features of the processor, and the precision that suits them."""
     flags = processor_flags()
     problem = None
     if flags and platform.machine() in ("x86_64", "AMD64") and "avx" not in flags:
@@ -129,21 +140,23 @@ def _processor() -> Iterator[Finding]:
     yield Finding("precision", f"{choose_precision('auto')} (--precision auto)")
 
 
-def _memory() -> Iterator[Finding]:
+def check_memory() -> Iterator[Finding]:
+    """Yield the memory, and the largest picture that fits into it at default settings."""
     allowed = allowance()
     yield Finding(
         "memory",
         f"{psutil.virtual_memory().total / 1e9:.1f} GB, {psutil.virtual_memory().available / 1e9:.1f} GB available, "
         f"{allowed / 1e9:.1f} GB for a run",
     )
-    side = largest_side(ENDLESS, DEFAULT, choose_precision(DEFAULT.precision), allowed)
+    side = largest_side(UPPER_BOUND, DEFAULT, choose_precision(DEFAULT.precision), allowed)
     problem = None
     if side is None or side < int(DEFAULT.size):
         problem = f"A picture of --size {DEFAULT.size} does not fit: close other programs, or lift the memory limit."
     yield Finding("largest", f"{side}x{side * 3 // 4} pixels" if side else "none", problem)
 
 
-def _weights() -> Iterator[Finding]:
+def check_weights() -> Iterator[Finding]:
+    """Yield the weights that runs use, and whether full ones are installed."""
     try:
         source = load_weights().source
         yield Finding("weights", f"{source.path.name}, {source.layout}")
@@ -157,12 +170,13 @@ def _weights() -> Iterator[Finding]:
         yield Finding("full", "damaged", str(error))
 
 
-def _writing() -> Iterator[Finding]:
+def check_writing() -> Iterator[Finding]:
+    """Yield whether files can be created in the working folder, the one for temporary files and the cache."""
     places = {"folder": Path(), "temporary": Path(tempfile.gettempdir()), "cache": cache.folder()}
     for name, place in places.items():
         try:
             place = place.resolve()
-        except FileNotFoundError:  # only the working folder has to be
+        except FileNotFoundError:  # only the working folder must exist: the others' paths are absolute
             yield Finding(name, "gone", "The working folder was removed: change to another folder.")
             continue
         nearest = next(path for path in (place, *place.parents) if path.exists())
@@ -171,12 +185,5 @@ def _writing() -> Iterator[Finding]:
                 problem = None
         except OSError as error:
             reason = error.strerror or str(error)
-            problem = f"{nearest} cannot be written to ({reason}): {_MENDS[name]}"
+            problem = f"{nearest} cannot be written to ({reason}): {REMEDIES[name]}"
         yield Finding(name, f"{place}", problem)
-
-
-_MENDS = {
-    "folder": "change to another folder, or give --output.",
-    "temporary": "set TMPDIR to a folder of your own.",
-    "cache": "set XDG_CACHE_HOME to a folder of your own; only 'weights fetch' and 'import' need it.",
-}

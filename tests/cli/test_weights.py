@@ -1,22 +1,19 @@
-"""The commands around a run: full weights from fetch or import to remove; the doctor."""
+"""The commands of ``neurotransfer weights``: full weights from fetch or import to remove."""
 
 import functools
 import hashlib
 import http.server
 import json
-import subprocess
 import threading
 
 import numpy as np
 import pytest
 
-from neurotransfer.runs import doctor
 from neurotransfer.system.errors import NeurotransferError
 from neurotransfer.system.lock import FolderLock
 from neurotransfer.vgg.cache import entry, used_by_runs
 from neurotransfer.vgg.layers import LAYERS
 from neurotransfer.vgg.weights import find_weights, load_weights
-from tests.conftest import COMMAND, clean_environment
 from tests.vgg.matconvnet import matconvnet, write
 
 
@@ -31,7 +28,7 @@ def npz(tmp_path, weights):
     return tmp_path / "mine.npz"
 
 
-def test_from_import_to_remove(command, npz, cache, weights):
+def test_import_use_verify_and_remove_change_what_runs_use(command, npz, cache, weights):
     done = command("weights", "import", npz)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0] == f"Installed: {cache / 'vgg19-full.npz'}, from mine.npz"
@@ -71,7 +68,7 @@ def test_the_official_file_is_imported(command, tmp_path, weights, layout):
     assert entry().layout == f"MatConvNet, {layout} layout"
 
 
-def test_damage_is_found(command, npz, cache):
+def test_a_changed_byte_is_found_by_verify_and_use(command, npz, cache):
     command("weights", "import", npz)
     data = bytearray((cache / "vgg19-full.npz").read_bytes())
     data[40_000_000] ^= 1
@@ -93,7 +90,7 @@ def test_damage_is_found(command, npz, cache):
 @pytest.mark.parametrize(
     "text", ["{", '{"source": null, "layout": null, "source_sha256": null, "sha256": null, "used": true}']
 )
-def test_a_damaged_record(command, npz, cache, text):
+def test_a_damaged_record_is_reported_and_can_be_removed(command, npz, cache, text):
     command("weights", "import", npz)
     (cache / "vgg19-full.json").write_text(text)
     done = command("weights", "info")
@@ -104,7 +101,7 @@ def test_a_damaged_record(command, npz, cache, text):
     assert command("weights", "info").returncode == 0
 
 
-def test_a_record_of_endless_brackets(command, cache):
+def test_a_record_of_100000_brackets_is_reported_as_damaged(command, cache):
     cache.mkdir(parents=True)
     (cache / "vgg19-full.json").write_text("[" * 100_000)
     done = command("weights", "info")
@@ -112,7 +109,7 @@ def test_a_record_of_endless_brackets(command, cache):
     assert "vgg19-full.json is damaged; run 'neurotransfer weights remove'" in done.stderr
 
 
-def test_a_cache_folder_that_is_a_link(command, npz, cache, tmp_path):
+def test_a_cache_folder_may_be_a_link_but_not_a_dangling_one(command, npz, cache, tmp_path):
     cache.parent.mkdir(parents=True)
     (tmp_path / "roomy").mkdir()
     (tmp_path / "roomy" / "letter.txt").write_text("mine")
@@ -127,7 +124,7 @@ def test_a_cache_folder_that_is_a_link(command, npz, cache, tmp_path):
     assert done.stderr == f"Error: {cache} is no folder, or a dangling symlink; remove it.\n"
 
 
-def test_names_of_two_lines_stay_on_one(command, npz, tmp_path):
+def test_a_name_with_a_line_break_is_printed_on_one_line(command, npz, tmp_path):
     strange = npz.rename(tmp_path / "two\nlines.npz")
     lines = command("weights", "info", "--weights", strange).stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["file", "layout", "sha256"]
@@ -135,14 +132,14 @@ def test_names_of_two_lines_stay_on_one(command, npz, tmp_path):
 
 
 @pytest.mark.parametrize("given", ["nan", "inf", "0", "2h"])
-def test_time_outs_that_are_none(command, given):
+def test_unusable_time_outs_are_refused(command, given):
     done = command("weights", "fetch", "--url", "http://127.0.0.1:9/a.mat", "--timeout", given)
     assert done.returncode == 2
     assert "--timeout" in done.stderr
     assert "expected a time above 0" in done.stderr or "must be at most 3600 s; found 7200 s" in done.stderr
 
 
-def test_a_second_fetch_is_told(command, cache):
+def test_a_second_fetch_is_refused_while_the_first_one_runs(command, cache):
     cache.mkdir(parents=True)
     lock = FolderLock(cache)
     line = ("weights", "fetch", "--url", "http://127.0.0.1:9/a.mat")
@@ -153,39 +150,21 @@ def test_a_second_fetch_is_told(command, cache):
 
 
 @pytest.mark.parametrize("address", ["http://localhost:99999999/", "http://[::1", "http:///x", "ftp://a/b"])
-def test_addresses_that_are_none(command, address):
+def test_unusable_addresses_are_refused(command, address):
     done = command("weights", "fetch", "--url", address)
     assert (done.returncode, "--url must be an address" in done.stderr) == (2, True)
 
 
-def test_the_doctor_does_not_run_strangers_modules(command, tmp_path):
-    for name in ("json.py", "random.py"):
-        (tmp_path / name).write_text("raise RuntimeError('a stranger')\n")
-    done = subprocess.run([COMMAND, "doctor"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert "tensorflow" in done.stdout
-    assert "stranger" not in done.stdout + done.stderr
-
-
-def test_the_doctor_in_a_folder_that_is_gone(monkeypatch, tmp_path):
-    (tmp_path / "gone").mkdir()
-    monkeypatch.chdir(tmp_path / "gone")
-    assert {finding.name: finding.problem for finding in doctor._writing()}["folder"] is None
-    (tmp_path / "gone").rmdir()
-    problem = {finding.name: finding.problem for finding in doctor._writing()}["folder"]
-    assert problem == "The working folder was removed: change to another folder."
-
-
-def test_a_record_without_its_archive(command, npz, cache):
+def test_a_record_without_its_archive_is_reported_and_can_be_removed(command, npz, cache):
     command("weights", "import", npz)
     (cache / "vgg19-full.npz").unlink()
-    mend = "vgg19-full.npz is gone, though its record is there; run 'neurotransfer weights remove' and fetch or import"
-    problems = {finding.name: finding.problem for finding in doctor._weights()}
-    assert problems["weights"] is None, "runs use the built-in ones"
-    assert mend in problems["full"]
+    sentence = (
+        "vgg19-full.npz is gone, though its record is there; run 'neurotransfer weights remove' and fetch or import"
+    )
     for arguments in (("info", "--weights", "full"), ("use", "full"), ("verify",)):
         done = command("weights", *arguments)
         assert done.returncode == 2
-        assert mend in done.stderr
+        assert sentence in done.stderr
     assert command("weights", "remove").returncode == 0
     assert command("weights", "import", npz).returncode == 0
 
@@ -205,7 +184,7 @@ def test_a_record_without_its_archive(command, npz, cache):
         (("fetch", "--sha256", "abc"), 2, "must be 64 hexadecimal digits"),
     ],
 )
-def test_wrong_use(command, tmp_path, cache, arguments, code, sentence):
+def test_wrong_use_is_one_sentence_and_leaves_the_cache_as_it_was(command, tmp_path, cache, arguments, code, sentence):
     (tmp_path / "page.mat").write_text("<html>" * 100)
     done = command("weights", *arguments)
     assert done.returncode == code
@@ -225,7 +204,7 @@ def address(tmp_path):
         thread.join()
 
 
-def test_fetch_installs_only_what_the_hash_vouches_for(command, npz, cache, address):
+def test_fetch_installs_only_a_file_with_the_expected_hash(command, npz, cache, address):
     digest = hashlib.sha256(npz.read_bytes()).hexdigest()
     done = command("weights", "fetch", "--url", f"{address}/mine.npz")
     assert done.returncode == 1
@@ -240,7 +219,7 @@ def test_fetch_installs_only_what_the_hash_vouches_for(command, npz, cache, addr
     assert entry().source_sha256 == digest
 
 
-def test_a_vouched_for_file_that_is_no_network(command, tmp_path, cache, address):
+def test_a_file_with_the_expected_hash_that_is_no_network_is_refused(command, tmp_path, cache, address):
     (tmp_path / "odd.npz").write_bytes(b"PK" + bytes(1000))
     digest = hashlib.sha256((tmp_path / "odd.npz").read_bytes()).hexdigest()
     done = command("weights", "fetch", "-q", "--url", f"{address}/odd.npz", "--sha256", digest)
@@ -261,63 +240,3 @@ def test_archives_of_objects_are_not_unpickled(tmp_path):
     with np.load(tmp_path / "trap.npz", allow_pickle=True) as archive:
         archive["conv1_1.kernel"]
     assert (tmp_path / "sprung").exists(), "the trap would have worked"
-
-
-def test_doctor(command, tmp_path):
-    done = command("doctor")
-    assert done.returncode == 0, done.stderr
-    states = {line.split()[1]: line.split()[0] for line in done.stdout.splitlines()}
-    assert set(states.values()) == {"ok"}
-    assert {"python", "tensorflow", "device", "precision", "memory", "largest", "weights", "cache"} <= set(states)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_doctor_with_problems(command, tmp_path, cache):
-    cache.mkdir(parents=True)
-    (cache / "vgg19-full.json").write_text("{")
-    (tmp_path / "tensorflow.py").write_text("raise ImportError('no such luck')")
-    done = command("doctor", "--json", PYTHONPATH=str(tmp_path))
-    assert done.returncode == 1
-    assert done.stderr == "Error: 3 problems were found; the report says how to mend them.\n"
-    report = json.loads(done.stdout)
-    findings = report["findings"]
-    assert report["problems"] == 3
-    assert "no such luck" in findings["tensorflow"]["problem"]
-    assert "pip install --force-reinstall" in findings["tensorflow"]["problem"]
-    assert "neurotransfer weights remove" in findings["full"]["problem"]
-    assert findings["python"]["problem"] is None
-
-
-def test_doctor_names_the_limit_of_addresses():
-    line = f"ulimit -v 1000000; exec {COMMAND} doctor"
-    done = subprocess.run(["sh", "-c", line], env=clean_environment(), capture_output=True, text=True, timeout=120)
-    assert done.returncode == 1
-    assert "addresses are limited to 1.0 GB, of which it needs 2; run: ulimit -v unlimited" in done.stdout
-    assert "reinstall" not in done.stdout
-
-
-def test_doctor_where_nothing_can_be_written(monkeypatch):
-    def refuse(*_, **__):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(doctor.tempfile, "TemporaryFile", refuse)
-    problems = {finding.name: finding.problem for finding in doctor._writing()}
-    assert "cannot be written to (Permission denied): change to another folder" in problems["folder"]
-    assert "TMPDIR" in problems["temporary"]
-
-
-def test_doctor_survives_a_check_that_fails(monkeypatch):
-    def fall(*_):
-        raise RuntimeError("no memory to be found")
-
-    monkeypatch.setattr(doctor, "allowance", fall)
-    monkeypatch.setattr(doctor, "_tensorflow", lambda: iter(()))
-    findings = {finding.name: finding for finding in doctor.examine()}
-    assert "RuntimeError: no memory to be found" in findings["memory"].problem
-    assert findings["weights"].problem is None
-
-
-def test_doctor_without_room(monkeypatch):
-    monkeypatch.setattr(doctor, "allowance", lambda: 0.6e9)
-    problems = {finding.name: finding.problem for finding in doctor._memory()}
-    assert "does not fit: close other programs" in problems["largest"]
