@@ -13,7 +13,8 @@ import click
 from click.core import ParameterSource
 
 from neurotransfer.cli.console import log_to_stderr, one_line, prepare_streams, say
-from neurotransfer.cli.options import BYTES, DURATION, PATH, objective_options, option, run_options, to_settings
+from neurotransfer.cli.option_types import BYTES, DURATION, PATH
+from neurotransfer.cli.options import objective_options, option, run_options, to_settings
 from neurotransfer.cli.weights import doctor, weights
 from neurotransfer.runs.print_sizes import PAPERS
 from neurotransfer.system.errors import InputError, NeurotransferError

@@ -1,4 +1,4 @@
-"""The command line's options, their types, and how they become Settings. Imports nothing heavy."""
+"""The command line's options, and how they become Settings. Imports nothing heavy."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,11 +6,13 @@ from typing import Any, TypeVar
 
 import click
 
+from neurotransfer.cli.option_types import DURATION as DURATION  # also imported from here by cli/weights.py
+from neurotransfer.cli.option_types import PATH as PATH
+from neurotransfer.cli.option_types import LayerType, SizeType
 from neurotransfer.transfer.settings import (
     CHOICES,
     DEFAULT,
     INITS,
-    ORIGINAL,
     PRESETS,
     STEPS,
     LayerWeights,
@@ -26,73 +28,6 @@ def option(*names: str, **attributes: Any) -> Callable[[Command], Command]:
     long_name = next(name for name in names if name.startswith("--")).split("/")[0]
     variable = "NEUROTRANSFER_" + long_name.removeprefix("--").replace("-", "_").upper()
     return click.option(*names, envvar=variable, **attributes)
-
-
-class _SizeType(click.ParamType[Any]):
-    name = "size"
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
-        return "N|original"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if value == ORIGINAL or isinstance(value, int):
-            return value
-        try:
-            return int(value)
-        except ValueError:
-            self.fail(f"expected a number of pixels or '{ORIGINAL}', found {value!r}.", param, ctx)
-
-
-class _LayerType(click.ParamType[Any]):
-    """``conv4_2`` or ``conv4_2=0.5`` -> (name, weight or None)."""
-
-    name = "layer"
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
-        return "LAYER[=WEIGHT]"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if isinstance(value, tuple):
-            return value
-        name, equals, weight = value.partition("=")
-        try:
-            return name, float(weight) if equals else None
-        except ValueError:
-            self.fail(f"expected a number after '=', found {weight!r}.", param, ctx)
-
-
-class _QuantityType(click.ParamType[Any]):
-    """A number above 0 with or without a unit -> a float: ``2.5G`` -> 2.5e9."""
-
-    def __init__(self, name: str, units: dict[str, float], expected: str, metavar: str) -> None:
-        self.name, self._units, self._expected, self._metavar = name, units, expected, metavar
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
-        return self._metavar
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if isinstance(value, float):
-            return value
-        number, unit = value.strip().upper(), 1.0
-        for name, size in self._units.items():
-            if number.endswith(name):
-                number, unit = number.removesuffix(name), size
-                break
-        try:
-            found = float(number) * unit
-        except ValueError:
-            found = 0.0
-        if not 0.0 < found < float("inf"):
-            self.fail(f"expected {self._expected}, found {value!r}.", param, ctx)
-        return found
-
-
-DURATION = _QuantityType("time", {"S": 1.0, "M": 60.0, "H": 3600.0}, "a time above 0 like 90s, 10m or 1h", "N[s|m|h]")
-"""Seconds."""
-BYTES = _QuantityType(
-    "memory", {"GB": 1e9, "MB": 1e6, "G": 1e9, "M": 1e6}, "an amount of memory like 2G or 800M", "N[M|G]"
-)
-PATH = click.Path(path_type=Path)
 
 
 def _setting(*names: str, **attributes: Any) -> Callable[[Command], Command]:
@@ -122,18 +57,18 @@ def _stack(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
 objective_options = _stack(
     option("--preset", type=click.Choice(list(PRESETS)), default="default", show_default=True,
            help="Where all other settings start from."),
-    _setting("--size", type=_SizeType(), help="Long side in pixels; the aspect ratio is the photo's."),
+    _setting("--size", type=SizeType(), help="Long side in pixels; the aspect ratio is the photo's."),
     _setting("--content-weight", type=float, help="Weight of the content loss."),
     _setting("--style-weight", type=float, help="Weight of the style loss."),
     _setting("--tv-weight", type=float, help="Weight of the total variation loss, which smooths."),
     _setting("--frame-smoothing", type=float, help="How much more total variation counts along the frame."),
     _setting("--extremes-weight", type=float, help="Weight of the loss that keeps values away from 0 and 255."),
     _setting(
-        "content_layers", "--content-layer", type=_LayerType(), multiple=True, show_default=_named("content_layers"),
+        "content_layers", "--content-layer", type=LayerType(), multiple=True, show_default=_named("content_layers"),
         help="Layer of the content loss; repeatable. Without =WEIGHT: an equal share.",
     ),
     _setting(
-        "style_layers", "--style-layer", type=_LayerType(), multiple=True, show_default=_named("style_layers"),
+        "style_layers", "--style-layer", type=LayerType(), multiple=True, show_default=_named("style_layers"),
         help="Layer of the style loss; repeatable. Without =WEIGHT: an equal share.",
     ),
     _setting("--likeness", type=float, help="How like the photo the picture stays, about: 0 to 1, 0: no limit."),
