@@ -1,11 +1,25 @@
 """Types of option values: text from the command line or the environment -> Python values. Imports nothing heavy."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from neurotransfer.transfer.settings import ORIGINAL
+
+
+class AliasedChoice(click.Choice[str]):
+    """A choice that also accepts other names for its values, such as former ones, without showing them."""
+
+    def __init__(self, choices: Iterable[str], aliases: Mapping[str, str]) -> None:
+        super().__init__(choices)
+        self._aliases = aliases
+
+    def normalize_choice(self, choice: object, ctx: click.Context | None) -> str:
+        """Return the value that an alias stands for, or the value itself."""
+        name = super().normalize_choice(choice, ctx)
+        return self._aliases.get(name, name)
 
 
 class SizeType(click.ParamType[Any]):

@@ -8,7 +8,7 @@ import click
 
 from neurotransfer.cli.option_types import DURATION as DURATION  # also imported from here by cli/weights.py
 from neurotransfer.cli.option_types import PATH as PATH
-from neurotransfer.cli.option_types import LayerType, SizeType
+from neurotransfer.cli.option_types import AliasedChoice, LayerType, SizeType
 from neurotransfer.transfer.settings import (
     CHOICES,
     DEFAULT,
@@ -21,6 +21,9 @@ from neurotransfer.transfer.settings import (
 )
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+PRESET_ALIASES = {"seed": "classic"} if "classic" in PRESETS else {}
+"""Former names of presets, still accepted but not shown."""
 
 
 def option(*names: str, **attributes: Any) -> Callable[[Command], Command]:
@@ -55,7 +58,7 @@ def _stack(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
 
 
 objective_options = _stack(
-    option("--preset", type=click.Choice(list(PRESETS)), default="default", show_default=True,
+    option("--preset", type=AliasedChoice(PRESETS, PRESET_ALIASES), default="default", show_default=True,
            help="Where all other settings start from."),
     _setting("--size", type=SizeType(), help="Long side in pixels; the aspect ratio is the photo's."),
     _setting("--content-weight", type=float, help="Weight of the content loss."),
