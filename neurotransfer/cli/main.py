@@ -13,10 +13,19 @@ import click
 from click.core import ParameterSource
 
 from neurotransfer.cli.console import log_to_stderr, one_line, prepare_streams, say
-from neurotransfer.cli.option_types import BYTES, DURATION, PATH
-from neurotransfer.cli.options import objective_options, option, run_options, to_settings
+from neurotransfer.cli.help import SectionCommand
+from neurotransfer.cli.option_types import PATH
+from neurotransfer.cli.options import (
+    max_memory_option,
+    message_options,
+    objective_options,
+    option,
+    output_options,
+    run_options,
+    save_every_option,
+    to_settings,
+)
 from neurotransfer.cli.weights import doctor, weights
-from neurotransfer.runs.print_sizes import PAPERS
 from neurotransfer.system.errors import InputError, NeurotransferError
 from neurotransfer.system.signals import heeded_signals
 
@@ -32,55 +41,21 @@ def cli() -> None:
     """Paint photographs in the style of pictures."""
 
 
-save_every_option = option(
-    "--save-every",
-    type=DURATION,
-    default=30.0,
-    show_default="30s",
-    help="Time between savings of a run folder's state.",
+@cli.command(
+    cls=SectionCommand,
+    epilog=EPILOG,
+    examples=(
+        "neurotransfer run -c photo.jpg -s painting.jpg --size 1024",
+        "neurotransfer run -c photo.jpg -s painting.jpg --print a4 -o poster.png",
+    ),
 )
-max_memory_option = option(
-    "--max-memory", type=BYTES, show_default="most of what is free", help="Memory to stay below: 2G, 800M."
-)
-quiet_option = option("-q", "--quiet", is_flag=True, help="Print errors only.")
-verbose_option = option("-v", "--verbose", is_flag=True, help="Print what is decided, and why.")
-as_json_option = option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object at the end; all else goes to standard error."
-)
-
-
-@cli.command(epilog=EPILOG)
-@option("-c", "--content", type=PATH, show_default="a shipped photo", help="The photo.")
-@option("-s", "--style", type=PATH, show_default="a shipped painting", help="The painting.")
-@option(
-    "-o",
-    "--output",
-    metavar="PATH",
-    default="output/",
-    show_default=True,
-    help="A folder, in which the run gets its own, or a file name (.png .jpg .webp .tif).",
-)
-@option("--overwrite", is_flag=True, help="Replace an existing result.")
-@option("--snapshot-every", metavar="N", type=click.IntRange(min=0), show_default="20 in a folder, 0 for a file",
-        help="Steps between saved snapshots; 0 for none.")  # fmt: skip
-@save_every_option
-@option("--time-budget", type=DURATION, show_default="none", help="Do the best that fits: 90s, 10m, 1h.")
-@option(
-    "--print", "paper", type=click.Choice(list(PAPERS)), help="Fill this sheet: sets the size, enlarging if need be."
-)
-@option("--dpi", type=float, show_default="300 with --print", help="Pixels per inch, noted in the files.")
-@option(
-    "--bits", type=click.Choice(["8", "16"]), default="8", show_default=True, help="Depth of the result; 16: PNG, TIFF."
-)
-@option("--alpha", type=click.Choice(["keep", "flatten"]), default="keep", show_default=True,
-        help="The photo's transparency: put back into the result, or laid over white.")  # fmt: skip
-@option("--keep-gps", is_flag=True, help="Carry the place over from the photo's EXIF, too.")
-@max_memory_option
+@option("-c", "--content", section="Input", common=True, type=PATH, show_default="a shipped photo", help="The photo.")
+@option("-s", "--style", section="Input", common=True, type=PATH, show_default="a shipped painting",
+        help="The painting.")  # fmt: skip
+@output_options
 @objective_options
 @run_options
-@quiet_option
-@verbose_option
-@as_json_option
+@message_options
 def run(
     content: Path | None,
     style: Path | None,
@@ -147,7 +122,7 @@ def _refuse(context: click.Context, parameter: click.Parameter, value: Any) -> A
 
 
 _PICTURE_STAYS = ("output", "overwrite", "snapshot_every", "max_pixels")
-"""Options that do not shape the picture: variables for them may stay set."""
+"""Options that do not shape the picture: their environment variables may stay set during a resume."""
 
 
 def _refusing(command: click.Command) -> click.Command:
@@ -163,14 +138,13 @@ def _refusing(command: click.Command) -> click.Command:
 
 
 @_refusing
-@cli.command(epilog=EPILOG)
+@cli.command(cls=SectionCommand, epilog=EPILOG)
 @click.argument("folder", type=PATH, metavar="RUN_FOLDER")
-@click.option("--more", type=click.IntRange(1, 1_000_000), metavar="N", help="Add N updates to a finished run.")
+@option("--more", section="Optimisation", envvar=None, type=click.IntRange(1, 1_000_000), metavar="N",
+        help="Add N updates to a finished run.")  # fmt: skip
 @save_every_option
 @max_memory_option
-@quiet_option
-@verbose_option
-@as_json_option
+@message_options
 def resume(
     folder: Path,
     more: int | None,
@@ -206,11 +180,15 @@ def _paint(prepared: "Prepared", begun: float, *, quiet: bool, as_json: bool) ->
         say(f"Painted in {time.monotonic() - begun:.0f} s: {result.picture}")
 
 
-@cli.command(epilog=EPILOG)
-@option("-c", "--content", type=PATH, required=True, help="The photo.")
-@option("-s", "--style", type=PATH, required=True, help="The painting.")
+@cli.command(
+    cls=SectionCommand,
+    epilog=EPILOG,
+    examples=("neurotransfer evaluate -c photo.jpg -s painting.jpg result.png other.png",),
+)
+@option("-c", "--content", section="Input", common=True, type=PATH, required=True, help="The photo.")
+@option("-s", "--style", section="Input", common=True, type=PATH, required=True, help="The painting.")
 @objective_options
-@option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
+@option("--json", "as_json", common=True, is_flag=True, help="Print one JSON object instead of a table.")
 @click.argument("images", type=PATH, nargs=-1, required=True, metavar="IMAGE...")
 def evaluate(
     content: Path,

@@ -1,4 +1,7 @@
-"""The command line's options, and how they become Settings. Imports nothing heavy."""
+"""The command line's options, one entry each, in the sets that commands share; how they become Settings.
+
+Imports nothing heavy.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,9 +9,11 @@ from typing import Any, TypeVar
 
 import click
 
+from neurotransfer.cli.help import Section, SectionOption
+from neurotransfer.cli.option_types import BYTES, AliasedChoice, LayerType, SizeType
 from neurotransfer.cli.option_types import DURATION as DURATION  # also imported from here by cli/weights.py
 from neurotransfer.cli.option_types import PATH as PATH
-from neurotransfer.cli.option_types import AliasedChoice, LayerType, SizeType
+from neurotransfer.runs.print_sizes import PAPERS
 from neurotransfer.transfer.settings import (
     CHOICES,
     DEFAULT,
@@ -26,14 +31,26 @@ PRESET_ALIASES = {"seed": "classic"} if "classic" in PRESETS else {}
 """Former names of presets, still accepted but not shown."""
 
 
-def option(*names: str, **attributes: Any) -> Callable[[Command], Command]:
-    """A `click.option` that can also be given as the environment variable ``NEUROTRANSFER_<NAME>``."""
+_METAVARS: dict[Any, str] = {float: "X", int: "N"}  # as in docs/settings.md
+
+
+def option(
+    *names: str, section: Section = "Messages", common: bool = False, **attributes: Any
+) -> Callable[[Command], Command]:
+    """A `click.option` with a place in the help, also read from the environment variable ``NEUROTRANSFER_<NAME>``.
+
+    Args:
+        names: as for `click.option`; ``envvar=None`` makes an option that no variable sets.
+        section: heading under which the help shows the option.
+        common: whether --help shows it even where --help-all is needed to see all.
+        attributes: as for `click.option`.
+    """
     long_name = next(name for name in names if name.startswith("--")).split("/")[0]
-    variable = "NEUROTRANSFER_" + long_name.removeprefix("--").replace("-", "_").upper()
-    return click.option(*names, envvar=variable, **attributes)
+    attributes.setdefault("envvar", "NEUROTRANSFER_" + long_name.removeprefix("--").replace("-", "_").upper())
+    return click.option(*names, cls=SectionOption, section=section, common=common, **attributes)
 
 
-def _setting(*names: str, **attributes: Any) -> Callable[[Command], Command]:
+def _setting(*names: str, section: Section, **attributes: Any) -> Callable[[Command], Command]:
     """An option of the `Settings` field of the same name: its default and its choices come from there."""
     field = names[-1].removeprefix("--").split("/")[0].replace("-", "_")
     if field in CHOICES:
@@ -41,7 +58,16 @@ def _setting(*names: str, **attributes: Any) -> Callable[[Command], Command]:
     default = getattr(DEFAULT, field, None)
     shown = ("yes" if default else "no") if isinstance(default, bool) else str(default)
     attributes.setdefault("show_default", shown)
-    return option(*names, default=None, **attributes)
+    attributes.setdefault("metavar", _METAVARS.get(attributes.get("type")))
+    return option(*names, default=None, section=section, **attributes)
+
+
+def _look(*names: str, **attributes: Any) -> Callable[[Command], Command]:
+    return _setting(*names, section="Look", **attributes)
+
+
+def _search(*names: str, **attributes: Any) -> Callable[[Command], Command]:
+    return _setting(*names, section="Optimisation", **attributes)
 
 
 def _named(field: str) -> str:
@@ -57,58 +83,96 @@ def _stack(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
     return decorate
 
 
+save_every_option = option(
+    "--save-every", section="Output", type=DURATION, default=30.0, show_default="30s",
+    help="Time between savings of a run folder's state.",
+)  # fmt: skip
+max_memory_option = option(
+    "--max-memory", section="Resources", type=BYTES, show_default="most of what is free",
+    help="Memory to stay below: 2G, 800M.",
+)  # fmt: skip
+
+output_options = _stack(
+    option("-o", "--output", section="Output", common=True, metavar="PATH", default="output/", show_default=True,
+           help="A folder, in which the run gets its own, or a file name (.png .jpg .webp .tif)."),
+    option("--overwrite", section="Output", common=True, is_flag=True, help="Replace an existing result."),
+    option("--print", "paper", section="Output", common=True, type=click.Choice(list(PAPERS)),
+           metavar="SHEET", help=f"Sheet to fill; sets the size, enlarging if needed: {', '.join(PAPERS)}."),
+    option("--dpi", section="Output", type=float, metavar="N", show_default="300 with --print",
+           help="Pixels per inch, noted in the files."),
+    option("--bits", section="Output", type=click.Choice(["8", "16"]), default="8", show_default=True,
+           help="Depth of the result's channels; 16 for PNG and TIFF."),
+    option("--alpha", section="Output", type=click.Choice(["keep", "flatten"]), default="keep", show_default=True,
+           help="The photo's transparency: put back into the result, or laid over white."),
+    option("--keep-gps", section="Output", is_flag=True, help="Also copy the place from the photo's EXIF."),
+    option("--snapshot-every", section="Output", metavar="N", type=click.IntRange(min=0),
+           show_default="20 in a folder, 0 for a file", help="Steps between saved snapshots; 0 for none."),
+    save_every_option,
+)  # fmt: skip
+"""Options that decide what is written, and where."""
+
 objective_options = _stack(
-    option("--preset", type=AliasedChoice(PRESETS, PRESET_ALIASES), default="default", show_default=True,
-           help="Where all other settings start from."),
-    _setting("--size", type=SizeType(), help="Long side in pixels; the aspect ratio is the photo's."),
-    _setting("--content-weight", type=float, help="Weight of the content loss."),
-    _setting("--style-weight", type=float, help="Weight of the style loss."),
-    _setting("--tv-weight", type=float, help="Weight of the total variation loss, which smooths."),
-    _setting("--frame-smoothing", type=float, help="How much more total variation counts along the frame."),
-    _setting("--extremes-weight", type=float, help="Weight of the loss that keeps values away from 0 and 255."),
-    _setting(
-        "content_layers", "--content-layer", type=LayerType(), multiple=True, show_default=_named("content_layers"),
-        help="Layer of the content loss; repeatable. Without =WEIGHT: an equal share.",
-    ),
-    _setting(
-        "style_layers", "--style-layer", type=LayerType(), multiple=True, show_default=_named("style_layers"),
-        help="Layer of the style loss; repeatable. Without =WEIGHT: an equal share.",
-    ),
-    _setting("--likeness", type=float, help="How like the photo the picture stays, about: 0 to 1, 0: no limit."),
-    _setting("--objective", help="How differences become losses; see docs/settings.md."),
-    _setting("--whitening", type=float, help="Whiten Gram differences by the painting's, 0 to 0.5."),
-    _setting("--style-scale", type=float, help="Size of the painting relative to the result: larger, larger strokes."),
-    _setting("--pooling", help="Pooling of the network."),
-    _setting("--padding", help="What the network sees beyond the frame."),
-    option("--max-pixels", type=click.IntRange(min=1), show_default="200 million",
+    option("--preset", section="Look", common=True, type=AliasedChoice(PRESETS, PRESET_ALIASES), default="default",
+           show_default=True, help="The settings that all other options start from."),
+    _look("--size", common=True, type=SizeType(), help="Long side in pixels; the aspect ratio is the photo's."),
+    _look("--style-scale", common=True, type=float,
+          help="Size of the painting relative to the result; larger makes larger strokes."),
+    _look("--likeness", common=True, type=float,
+          help="How much the picture stays like the photo, about: 0 to 1; 0 sets no limit."),
+    _look("--content-weight", type=float, help="Weight of the content loss."),
+    _look("--style-weight", type=float, help="Weight of the style loss."),
+    _look("--tv-weight", type=float, help="Weight of the total variation loss, which smooths."),
+    _look("--frame-smoothing", type=float, help="How much more total variation counts along the frame."),
+    _look("--extremes-weight", type=float, help="Weight of the loss that keeps values away from 0 and 255."),
+    _look("content_layers", "--content-layer", type=LayerType(), multiple=True, show_default=_named("content_layers"),
+          help="Layer of the content loss; repeatable. Without =WEIGHT: an equal share."),
+    _look("style_layers", "--style-layer", type=LayerType(), multiple=True, show_default=_named("style_layers"),
+          help="Layer of the style loss; repeatable. Without =WEIGHT: an equal share."),
+    _look("--objective", help="How differences become losses; see docs/settings.md."),
+    _look("--whitening", type=float, help="Whiten Gram differences by the painting's, 0 to 0.5."),
+    _look("--pooling", help="Pooling of the network."),
+    _look("--padding", help="What the network sees beyond the frame."),
+    option("--max-pixels", section="Input", metavar="N", type=click.IntRange(min=1), show_default="200 million",
            help="Pixels that a picture file may have."),
-    option("--weights", metavar="builtin|full|PATH", default=None, show_default="found, else chosen, else built in",
+    option("--weights", section="Input", metavar="builtin|full|PATH", default=None,
+           show_default="found, else chosen, else built in",
            help="VGG-19 weights: the built-in ones, the installed full ones, or a file."),
 )  # fmt: skip
 """Options that decide what is measured: shared by ``run`` and ``evaluate``."""
 
 run_options = _stack(
-    _setting("--enlarge/--no-enlarge", help="Enlarge a photo smaller than --size."),
-    _setting(
-        "--steps",
-        type=int,
-        show_default=" ".join(f"{name}: {steps}" for name, steps in STEPS.items()),
-        help="Number of updates of the picture.",
-    ),
-    _setting("--optimizer", help="How the picture is updated."),
-    _setting("--precision", help="Arithmetic of the convolutions."),
-    _setting("--learning-rate", type=float, help="Adam's rate, in units of 0..255 a step."),
-    _setting("--schedule", help="Adam's rate over the steps."),
-    _setting("--beta2", type=float, help="Adam's memory of the size of gradients."),
-    _setting("--octaves/--no-octaves", help="Paint a large picture small first."),
-    _setting("--tolerance", type=float, help="Stop when a step changes less, in units of 0..255."),
-    _setting("--init", metavar=f"{'|'.join(INITS)}|PATH", help="Start picture."),
-    _setting("--noise-ratio", type=float, help="Share of noise mixed into the start picture, 0 to 1."),
-    _setting("--noise", help="Kind of noise: uniform in [-20, 20], or normal with deviation 0.256."),
-    _setting("--clip/--no-clip", help="Keep pixels inside 0..255 at every step."),
-    _setting("--seed", type=int, help="Seed of the noise."),
+    _look("--enlarge/--no-enlarge", help="Enlarge a photo smaller than --size."),
+    _search("--steps", common=True, type=int,
+            show_default=", ".join(f"{steps} for {name}" for name, steps in STEPS.items()),
+            help="Number of updates of the picture."),
+    _search("--optimizer", help="How the picture is updated."),
+    _search("--learning-rate", type=float, help="Adam's rate, in units of 0..255 a step."),
+    _search("--schedule", help="Adam's rate over the steps."),
+    _search("--beta2", type=float, help="Adam's memory of the size of gradients."),
+    _search("--octaves/--no-octaves", help="Paint a large picture small first."),
+    _search("--tolerance", type=float, help="Stop when a step changes less, in units of 0..255."),
+    _search("--init", metavar=f"{'|'.join(INITS)}|PATH", help="Start picture."),
+    _search("--noise-ratio", type=float, help="Share of noise mixed into the start picture, 0 to 1."),
+    _search("--noise", help="Kind of noise: uniform in [-20, 20], or normal with deviation 0.256."),
+    _search("--clip/--no-clip", help="Keep pixels inside 0..255 at every step."),
+    _search("--seed", type=int, help="Seed of the noise."),
+    option("--time-budget", section="Resources", common=True, type=DURATION, show_default="none",
+           help="Do the best that fits: 90s, 10m, 1h."),
+    max_memory_option,
+    _setting("--precision", section="Resources", help="Arithmetic of the convolutions."),
+)  # fmt: skip
+"""Options that decide how the picture is found, and with what."""
+
+as_json_option = option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object at the end; all else goes to standard error."
 )
-"""Options that decide how the picture is found."""
+
+message_options = _stack(
+    option("-q", "--quiet", common=True, is_flag=True, help="Print errors only."),
+    option("-v", "--verbose", is_flag=True, help="Print what is decided, and why."),
+    as_json_option,
+)
+"""Options that decide what is printed."""
 
 
 def to_settings(preset_name: str, given: dict[str, Any]) -> Settings:
