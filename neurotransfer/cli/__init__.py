@@ -1,1 +1,1 @@
-"""The command line. Click is imported here and nowhere else."""
+"""The command line. No other package imports Click."""

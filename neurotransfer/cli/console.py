@@ -1,4 +1,4 @@
-"""Standard streams: what reaches the terminal is one line a message, whatever the names of files hold."""
+"""Standard streams. Every message is one line on the terminal, also where a file name contains line ends."""
 
 import io
 import logging
@@ -12,17 +12,20 @@ import click
 
 
 def one_line(message: str) -> str:
-    r"""Return a message on one line that any terminal can show: names of files may hold line ends, and worse."""
+    r"""Return the message with unprintable characters escaped: file names may contain line ends or control codes."""
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in message)
 
 
-def say(message: str, *, err: bool = False) -> None:
+def echo_line(message: str, *, err: bool = False) -> None:
     """Print a message as `one_line` on standard output, or on standard error."""
     click.echo(one_line(message), err=err)
 
 
+say = echo_line  # the name that cli/weights.py imports
+
+
 class _OneLine(logging.Formatter):
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (its name in the library)
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's name)
         return one_line(record.message)
 
 
@@ -36,29 +39,31 @@ def log_to_stderr(*, quiet: bool, verbose: bool) -> None:
 
 
 class _Lossy(io.FileIO):
-    """A file that takes what cannot be written, and loses it."""
+    """A file that ignores write errors."""
 
     def write(self, data: Any, /) -> int:
-        """Write as files do, or not at all."""
+        """Write the data; drop it where that fails."""
         with suppress(OSError):
-            return super().write(data) or len(data)  # 0 or None: others read slowly, and waiting was switched off
+            return super().write(data) or len(data)  # None or 0: the reader of a non-blocking pipe is too slow
         return len(data)
 
 
 def prepare_streams() -> None:
-    """Open standard streams that a daemon has closed, or a picture would get their number, and our messages.
+    """Make the standard streams safe to write to.
 
-    What standard error cannot take, on a full disk, into a pipe or a terminal that is gone, is lost: it is worth no
-    picture. Letters that the terminal's encoding lacks are written as their numbers.
+    Streams that are closed, as daemons leave them, are opened on the null device; otherwise the next file opened, a
+    picture, would get the number of a standard stream, and messages would be written into it. Errors in writing to
+    standard error (a full disk, a closed pipe or terminal) are ignored, so that they do not end a run. Letters that
+    the terminal's encoding lacks are printed as their numbers.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 (for as long as we run)
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 (stays open until the program ends)
     if isinstance(sys.stderr, io.TextIOWrapper) and sys.stderr is sys.__stderr__:
         sys.stderr = io.TextIOWrapper(
             io.BufferedWriter(_Lossy(2, "w", closefd=False)),

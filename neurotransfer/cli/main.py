@@ -1,4 +1,4 @@
-"""The command line: a Click command a verb; options become Settings and a Job, errors a sentence and an exit code."""
+"""The commands, one Click command each. Errors become one sentence and an exit code."""
 
 import errno
 import json
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from neurotransfer.cli.console import log_to_stderr, one_line, prepare_streams, say
+from neurotransfer.cli.console import echo_line, log_to_stderr, one_line, prepare_streams
 from neurotransfer.cli.help import SectionCommand
 from neurotransfer.cli.option_types import PATH
 from neurotransfer.cli.options import (
@@ -126,13 +126,13 @@ _PICTURE_STAYS = ("output", "overwrite", "snapshot_every", "max_pixels")
 
 
 def _refusing(command: click.Command) -> click.Command:
-    """Give a command, hidden, the options that only ``run`` has, to be refused by name."""
+    """Add the options that only ``run`` has as hidden ones, which are refused by name instead of as unknown."""
     own = {parameter.name for parameter in command.params}
     for parameter in run.params:
         if parameter.name not in own and isinstance(parameter, click.Option):
             refused = copy(parameter)
             refused.hidden, refused.expose_value, refused.callback = True, False, _refuse
-            refused.type = refused.type if refused.is_flag else click.STRING  # wrong values are refused by name, too
+            refused.type = refused.type if refused.is_flag else click.STRING  # also refuses wrong values by name
             command.params.append(refused)
     return command
 
@@ -154,10 +154,10 @@ def resume(
     verbose: bool,
     as_json: bool,
 ) -> None:
-    """Go on with an interrupted run, or extend a finished one.
+    """Resume an interrupted run, or extend a finished one.
 
-    Its settings, photo and painting are those it began with. In float32 on the same machine, with as many cores,
-    the picture is, byte for byte, that of a run without a break.
+    The settings, photo and painting stay the same. In float32 on the same machine, with as many cores, the picture
+    is byte for byte that of an uninterrupted run.
     """
     begun = time.monotonic()
     log_to_stderr(quiet=quiet, verbose=verbose)
@@ -177,7 +177,7 @@ def _paint(prepared: "Prepared", begun: float, *, quiet: bool, as_json: bool) ->
     if as_json:
         click.echo(json.dumps({"picture": str(result.picture), **result.report}))
     elif not quiet:
-        say(f"Painted in {time.monotonic() - begun:.0f} s: {result.picture}")
+        echo_line(f"Painted in {time.monotonic() - begun:.0f} s: {result.picture}")
 
 
 @cli.command(
@@ -202,7 +202,7 @@ def evaluate(
 ) -> None:
     """Print content, style and total loss of existing pictures.
 
-    Each is measured at its own size, or at --size where that is given; weights are included, as in a run.
+    Each picture is measured at its own size, or at --size if given. Losses include their weights, as in a run.
     """
     settings = to_settings(preset, given)
     side = given["size"] if isinstance(given["size"], int) else None
@@ -240,23 +240,23 @@ def main() -> None:
         error.show()
         code = error.exit_code
     except click.ClickException as error:
-        say(f"Error: {error.format_message()}", err=True)
+        echo_line(f"Error: {error.format_message()}", err=True)
         code = error.exit_code
     except NeurotransferError as error:
-        say(f"Error: {error}", err=True)
+        echo_line(f"Error: {error}", err=True)
         code = error.exit_code
-    except MemoryError:  # outside of the steps, where the run sees to it
-        say("Error: The memory ran out; give a smaller --size, or smaller pictures.", err=True)
+    except MemoryError:  # outside of the steps; during them the run handles it
+        echo_line("Error: The memory ran out; give a smaller --size, or smaller pictures.", err=True)
         code = 1
-    except OSError as error:  # files are handled where they are used: this is standard output, or a strange name
+    except OSError as error:  # from standard output or an odd file name; other files are handled where they are used
         what = f"{error.filename} cannot be used" if error.filename else "the output cannot be written"
-        say(f"Error: {what}: {error.strerror or error}.", err=True)
+        echo_line(f"Error: {what}: {error.strerror or error}.", err=True)
         code = 2 if error.errno == errno.ENAMETOOLONG else 1
     except (click.Abort, KeyboardInterrupt):
-        say("Interrupted.", err=True)
+        echo_line("Interrupted.", err=True)
         code = 130
-    except SystemExit as stop:  # SIGTERM outside of the steps, or Click's answer to a closed pipe
+    except SystemExit as stop:  # SIGTERM outside of the steps, or Click on a closed pipe
         if stop.code == 128 + signal.SIGTERM:
-            say("Interrupted.", err=True)
+            echo_line("Interrupted.", err=True)
         code = stop.code
     sys.exit(code)
