@@ -115,3 +115,10 @@ def test_the_defaults_of_the_manual_are_those_of_the_program():
     assert len(found) >= 10
     for name, value in found.items():
         assert float(value) == getattr(Settings(), name.replace("-", "_")), name
+
+
+@pytest.mark.parametrize("page", sorted({*ROOT.glob("*.md"), *PAGES}), ids=lambda page: page.name)
+def test_no_line_is_over_120_characters(page):
+    """Table rows and lines with an address cannot be broken."""
+    lines = page.read_text().splitlines()
+    assert not [n for n, line in enumerate(lines, 1) if len(line) > 120 and line[0] != "|" and "://" not in line]
