@@ -47,7 +47,7 @@ def check_file(path: Path, most_bytes: int) -> None:
         )
 
 
-class PatientFile(io.BufferedReader):
+class LimitedFile(io.BufferedReader):
     """A file that stops answering, with an `InputError`, when more is asked of it than an honest picture needs."""
 
     def __init__(self, path: Path) -> None:

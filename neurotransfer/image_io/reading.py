@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageChops, UnidentifiedImageError
 
 from neurotransfer.image_io.exif import carried
-from neurotransfer.image_io.guarded_file import MOST_BYTES, PatientFile, check_file, load
+from neurotransfer.image_io.guarded_file import MOST_BYTES, LimitedFile, check_file, load
 from neurotransfer.image_io.icc import ToSrgb, to_srgb
 from neurotransfer.image_io.sixteen_bit import Samples, deep_colours, samples_of, unusual_tiffs
 from neurotransfer.system.errors import InputError
@@ -80,7 +80,7 @@ def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
     begin = b""
     try:
         check_file(path, max(MOST_BYTES, 8 * (max_pixels or 0)))
-        with unusual_tiffs(), _quiet_pillow(), PatientFile(path) as file:
+        with unusual_tiffs(), _quiet_pillow(), LimitedFile(path) as file:
             begin = file.peek(_BEGIN)[:_BEGIN]
             with Image.open(file, formats=_known_formats(path, begin)) as opened:
                 most = _MOST_OF.get(opened.format or "", MOST_PIXELS) if max_pixels is None else max_pixels
