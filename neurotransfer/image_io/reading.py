@@ -4,6 +4,8 @@ Whatever lies under the name, the answer is a picture or an `InputError` of one 
 """
 
 import logging
+import struct
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +19,9 @@ from PIL import ExifTags, Image, ImageChops, UnidentifiedImageError
 from neurotransfer.image_io.exif import carried
 from neurotransfer.image_io.guarded_file import MOST_BYTES, LimitedFile, check_file, load
 from neurotransfer.image_io.icc import ToSrgb, to_srgb
-from neurotransfer.image_io.sixteen_bit import Samples, deep_colours, samples_of, unusual_tiffs
+from neurotransfer.image_io.sixteen_bit import MAX_DEEP_PIXELS, deep_colors, lay_over_white, raw_mode, scale_gray
+from neurotransfer.image_io.tiff_layout import MAGIC_NUMBERS, Tags, find_layout
+from neurotransfer.image_io.tiff_samples import read_samples
 from neurotransfer.system.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -33,8 +37,13 @@ FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF", "GIF", "BMP", "JPEG200
 
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+_ICC_PROFILE = 34675
+"""Number of the TIFF tag."""
 _BEGIN = 256
 """Bytes of a file that are looked at to tell its format."""
+
+_PROCESS_WIDE = threading.RLock()
+"""Held while the limit, logs and warnings of the whole process are changed: another thread would keep our values."""
 
 _SPREAD = {"L;2": 85, "L;4": 17}
 """Pillow's name for grey samples of a PNG file -> its factor from them to 8 bits, which the transparent one lacks."""
@@ -80,11 +89,13 @@ def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
     begin = b""
     try:
         check_file(path, max(MOST_BYTES, 8 * (max_pixels or 0)))
-        with unusual_tiffs(), _quiet_pillow(), LimitedFile(path) as file:
+        with _quiet_pillow(), LimitedFile(path) as file:
             begin = file.peek(_BEGIN)[:_BEGIN]
+            if begin[:4] in MAGIC_NUMBERS and (deep := _read_deep_tiff(path, file, max_pixels)):
+                return deep
+            file.seek(0)
             with Image.open(file, formats=_known_formats(path, begin)) as opened:
-                most = _MOST_OF.get(opened.format or "", MOST_PIXELS) if max_pixels is None else max_pixels
-                _check_size(path, opened.size, most)
+                _check_size(path, opened.size, opened.format, max_pixels)
                 file.header_is_read(opened.width * opened.height)
                 return decode(opened, path)
     except InputError:
@@ -106,31 +117,65 @@ def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
         raise _unreadable(path, str(error)) from None
 
 
+def _read_deep_tiff(path: Path, file: LimitedFile, max_pixels: int | None) -> Picture | None:
+    """Read a TIFF file of more than 8 bits a sample; None: Pillow may know it, or nobody."""
+    try:
+        tags = Tags(file)
+        layout = find_layout(tags)
+    except (struct.error, OverflowError):  # it is damaged
+        return None
+    if layout is None:
+        return None
+    pixels = layout.width * layout.height
+    _check_size(path, (layout.width, layout.height), "TIFF", max_pixels)
+    exif = Image.Exif()
+    exif.bigtiff, exif.endian = tags.is_big, tags.order
+    exif.load_from_fp(file, tags.offset)
+    profile, orientation, kept = exif.get(_ICC_PROFILE), _orientation(exif), carried(exif, keep_gps=True)
+    del exif  # it holds all that the file has besides its pixels
+    file.header_is_read(pixels)
+    if layout.mode == "L":
+        colors, opacity = read_samples(file, tags, layout)
+        white = 4095.0 if layout.bits == 12 else None
+        colors = scale_gray(colors[..., 0], inverted=layout.inverted, white=white)
+    else:
+        few = layout.mode == "CMYK" or pixels > MAX_DEEP_PIXELS
+        colors, opacity = read_samples(file, tags, layout, high_bytes=few)
+    if opacity is not None:
+        lay_over_white(colors, opacity, associated=layout.associated)
+    picture: Image.Image | NDArray[np.uint16] = colors
+    if colors.dtype == np.uint8:
+        picture = Image.frombuffer(layout.mode, colors.shape[1::-1], colors.reshape(-1), "raw", layout.mode, 0, 1)
+    alpha = None if opacity is None or opacity.min() == 255 else Image.fromarray(opacity)
+    return Picture(picture, alpha, orientation, _way_to_srgb(profile, layout.mode, path), kept)
+
+
 def decode(opened: Image.Image, path: Path | None = None) -> Picture:
     """Return a Pillow picture, or the file that Pillow has opened, as a `Picture`; ``path`` is for 16-bit colour."""
-    samples = samples_of(opened, path)  # loading forgets it
+    name = raw_mode(opened)  # loading forgets it
     load(opened)
     profile, exif = opened.info.get("icc_profile"), _exif(opened)
     orientation, kept = _orientation(exif), carried(exif, keep_gps=True)
-    colours, alpha, mode = _colours(opened, path, samples)
+    colours, alpha, mode = _colours(opened, path, name)
     if alpha is not None and alpha.getextrema() == (255, 255):
         alpha = None
     return Picture(colours, alpha, orientation, _way_to_srgb(profile, mode, path), kept)
 
 
 def _colours(
-    picture: Image.Image, path: Path | None, samples: Samples
+    picture: Image.Image, path: Path | None, name: str
 ) -> tuple[Image.Image | NDArray[np.uint16], Image.Image | None, str]:
     """Return a loaded picture's colours, laid over white, its alpha, and the mode that its profile should be for."""
-    if deep := deep_colours(picture, path, samples):
+    if deep := deep_colors(picture, path, name):
         return deep
     if picture.mode == "L" and isinstance(key := picture.info.get("transparency"), int):
-        picture.info["transparency"] = key * _SPREAD.get(samples.name or "", 1)
+        picture.info["transparency"] = key * _SPREAD.get(name, 1)
     colours, alpha = _eight_bits(picture)
     return colours, alpha, "RGB" if colours.mode == "RGBA" else colours.mode
 
 
-def _check_size(path: Path, size: tuple[int, int], most: int) -> None:
+def _check_size(path: Path, size: tuple[int, int], form: str | None, max_pixels: int | None) -> None:
+    most = _MOST_OF.get(form or "", MOST_PIXELS) if max_pixels is None else max_pixels
     if size[0] * size[1] > most:
         raise InputError(
             f"{path} says that it is {size[0]}x{size[1]} pixels, more than {most:,}; "
@@ -169,19 +214,18 @@ def _known_formats(path: Path, begin: bytes) -> list[str]:
 @contextmanager
 def _quiet_pillow() -> Iterator[None]:
     """Silence warnings and logs about damaged files, and its own limit of pixels: ours is told in our words."""
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-    logs = [logging.getLogger(name) for name in ("PIL", "tifffile")]
-    levels = [log.level for log in logs]
-    for log in logs:
+    with _PROCESS_WIDE:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        log = logging.getLogger("PIL")
+        level = log.level
         log.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for log, level in zip(logs, levels, strict=True):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield
+        finally:
             log.setLevel(level)
-        Image.MAX_IMAGE_PIXELS = limit
+            Image.MAX_IMAGE_PIXELS = limit
 
 
 def _way_to_srgb(profile: bytes | None, mode: str, path: Path | None) -> ToSrgb | None:
