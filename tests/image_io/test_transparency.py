@@ -1,0 +1,103 @@
+"""Transparent pictures are laid over white, their alpha is kept, hidden colors stay hidden."""
+
+import numpy as np
+import png
+import pytest
+from PIL import Image
+
+from neurotransfer.image_io.arrays import load_image, off_white, opacity, open_picture, pixels
+from neurotransfer.image_io.saving import save_image
+from tests.image_io.pictures import COLOURS, deep_png
+
+
+def hidden_red(path, mode="RGBA"):
+    """A blue half; the clear other one hides red."""
+    picture = Image.new("RGBA", (40, 20), (255, 0, 0, 0))
+    picture.paste((0, 0, 255, 255), (0, 0, 20, 20))
+    if mode == "P":
+        palette = Image.new("P", (40, 20), 0)
+        palette.putpalette([255, 0, 0, 0, 0, 255])
+        palette.paste(1, (0, 0, 20, 20))
+        palette.save(path, transparency=0)
+    else:
+        picture.save(path, **({"lossless": True, "exact": True} if path.suffix == ".webp" else {}))
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"), [("a.png", "RGBA"), ("a.webp", "RGBA"), ("a.tif", "RGBA"), ("p.png", "P"), ("p.gif", "P")]
+)
+def test_hidden_colours_stay_hidden(tmp_path, name, mode):
+    hidden_red(tmp_path / name, mode)
+    picture = open_picture(tmp_path / name)
+    small = pixels(picture, (9, 5))
+    assert small[:, :4].tolist() == pytest.approx(np.full((5, 4, 3), (0, 0, 255)), abs=12)
+    assert (small[..., 0] - small[..., 1]).max() <= 1  # not redder than green anywhere: blue to white
+    alpha = opacity(picture, (9, 5))
+    assert alpha[:, 0].tolist() == pytest.approx([1] * 5, abs=0.05)
+    assert alpha[:, -1].tolist() == pytest.approx([0] * 5, abs=0.05)
+
+
+def test_deep_hidden_colours_stay_hidden(tmp_path):
+    picture = np.full((4, 4, 4), (65535, 0, 0, 0), dtype=np.uint16)
+    picture[:, 2:] = (0, 0, 65535, 65535)
+    deep_png(tmp_path / "a.png", picture, "RGBA;16")
+    assert load_image(tmp_path / "a.png")[0].tolist() == [[255, 255, 255]] * 2 + [[0, 0, 255]] * 2
+    assert opacity(open_picture(tmp_path / "a.png"), (4, 4))[0].tolist() == [0, 0, 1, 1]
+
+
+def test_one_colour_that_means_transparent(tmp_path):
+    Image.fromarray(COLOURS.astype(np.uint8)).save(tmp_path / "a.png", transparency=(60, 160, 120))
+    expected = np.where(COLOURS == (60, 160, 120), 255, COLOURS)
+    assert np.array_equal(load_image(tmp_path / "a.png"), expected)
+    assert opacity(open_picture(tmp_path / "a.png"), (6, 1)).tolist() == [[1, 0, 1, 1, 1, 1]]
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_one_grey_that_means_transparent(tmp_path, bits):
+    white = 2**bits - 1
+    with (tmp_path / "a.png").open("wb") as file:
+        png.Writer(3, 1, greyscale=True, bitdepth=bits, transparent=1).write(file, [[0, 1, white]])
+    picture = open_picture(tmp_path / "a.png")
+    assert opacity(picture, (3, 1)).tolist() == [[1, 0, int(bits > 1)]]
+    assert pixels(picture)[0, :, 0].tolist() == [0, 255, 255]
+
+
+def test_one_deep_colour_that_means_transparent(tmp_path):
+    colours = [65535, 0, 0, 65535, 0, 1, 0, 0, 65535]
+    with (tmp_path / "a.png").open("wb") as file:
+        png.Writer(3, 1, greyscale=False, bitdepth=16, transparent=(65535, 0, 0)).write(file, [colours])
+    picture = open_picture(tmp_path / "a.png")
+    assert opacity(picture, (3, 1)).tolist() == [[0, 1, 1]]
+    assert pixels(picture)[0] == pytest.approx(np.array([[255, 255, 255], [255, 0, 1 / 257], [0, 0, 255]]), abs=1e-4)
+    with Image.open(tmp_path / "a.png") as opened:  # with 8 bits, one colour stands for its neighbours
+        assert opacity(open_picture(opened), (3, 1)).tolist() == [[0, 0, 1]]
+
+
+def test_opaque_alpha_is_no_alpha(tmp_path):
+    Image.new("RGBA", (4, 4), (1, 2, 3, 255)).save(tmp_path / "a.png")
+    assert open_picture(tmp_path / "a.png").alpha is None
+
+
+def test_off_white_looks_the_same_on_white():
+    generator = np.random.default_rng(1)
+    alpha = generator.uniform(0.2, 1.0, (8, 8)).astype(np.float32)
+    colours = generator.uniform(0, 255, (8, 8, 3)).astype(np.float32)
+    seen = 255 - (255 - colours) * alpha[..., np.newaxis]
+    assert np.abs(off_white(seen, alpha) - colours).max() < 0.01
+    assert np.abs(seen - colours).max() > 50
+    clear = off_white(np.full((8, 8, 3), 255, np.float32), np.zeros((8, 8), np.float32))
+    assert np.unique(clear).tolist() == [255]
+
+
+@pytest.mark.parametrize(("name", "bits"), [("a.png", 8), ("a.webp", 8), ("a.tif", 8), ("a.png", 16), ("a.tif", 16)])
+def test_alpha_is_saved(tmp_path, name, bits):
+    seen = np.full((20, 20, 3), (255.0, 127.5, 127.5), dtype=np.float32)  # half of red on white
+    alpha = np.full((20, 20), 0.5, dtype=np.float32)
+    save_image(tmp_path / name, seen, bits=bits, alpha=alpha)
+    picture = open_picture(tmp_path / name)
+    assert np.abs(pixels(picture) - seen).max() < 3
+    assert np.abs(opacity(picture, (20, 20)) - 0.5).max() < 0.01
+    with Image.open(tmp_path / name) as opened:
+        assert np.abs(np.asarray(opened.convert("RGBA"))[..., :3] - (255.0, 0.0, 0.0)).max() < 4
+    save_image(tmp_path / "flat.jpg", seen, alpha=alpha)
+    assert np.abs(load_image(tmp_path / "flat.jpg") - seen).max() < 4
