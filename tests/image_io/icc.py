@@ -16,7 +16,7 @@ def rgb_profile(primaries, gamma=2.2):
     return _profile("mntr", "RGB ", "XYZ ", tags | {f"{name}TRC": curve for name in "rgb"})
 
 
-def grey_profile(gamma):
+def gray_profile(gamma):
     return _profile("mntr", "GRAY", "XYZ ", {"kTRC": b"curv" + struct.pack(">IIHxx", 0, 1, round(gamma * 256))})
 
 

@@ -5,7 +5,7 @@ import png
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 
-COLOURS = np.array([[(200, 120, 60), (60, 160, 120), (90, 90, 200), (128, 128, 128), (255, 255, 255), (0, 0, 0)]])
+COLORS = np.array([[(200, 120, 60), (60, 160, 120), (90, 90, 200), (128, 128, 128), (255, 255, 255), (0, 0, 0)]])
 
 
 RAMP = np.linspace(25_700, 26_200, 600).astype(np.uint16)
@@ -16,7 +16,7 @@ def deep_png(path, array, mode):
     png.from_array(array.reshape(len(array), -1), mode).save(path)
 
 
-def told(**more):
+def sample_exif():
     exif = Image.Exif()
     exif[Base.Make], exif[Base.Model], exif[Base.Copyright] = "Maker", "Model 1", "(c) somebody"
     exif[Base.Software], exif[Base.Orientation] = "a secret", 6

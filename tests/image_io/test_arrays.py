@@ -16,7 +16,7 @@ from neurotransfer.system.files import atomic_file
 from neurotransfer.system.types import fit
 
 
-def test_modes_become_rgb(tmp_path):
+def test_every_mode_becomes_rgb(tmp_path):
     colour = (200, 40, 90)
     base = Image.new("RGB", (40, 30), colour)
     cases = {
@@ -36,13 +36,13 @@ def test_modes_become_rgb(tmp_path):
 
 
 @pytest.mark.parametrize(("mode", "grey"), [("L", 77), ("1", 255), ("LA", (77, 255))])
-def test_grey(tmp_path, mode, grey):
+def test_grey_becomes_three_equal_channels(tmp_path, mode, grey):
     Image.new(mode, (8, 8), grey).save(tmp_path / "grey.png")
     expected = grey[0] if isinstance(grey, tuple) else grey
     assert np.unique(load_image(tmp_path / "grey.png")).tolist() == [expected]
 
 
-def test_sixteen_bits_are_scaled_not_clipped(tmp_path):
+def test_16_bits_are_scaled_not_clipped(tmp_path):
     values = (np.arange(64, dtype=np.uint16) * 1040).reshape(8, 8)
     Image.fromarray(values).save(tmp_path / "deep.png")
     found = load_image(tmp_path / "deep.png")[..., 0]
@@ -50,13 +50,13 @@ def test_sixteen_bits_are_scaled_not_clipped(tmp_path):
     assert found.max() < 256
 
 
-def test_float_tiff_is_zero_to_one(tmp_path):
+def test_white_of_float_tiff_is_one(tmp_path):
     values = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
     Image.fromarray(values).save(tmp_path / "float.tif")
     assert np.abs(load_image(tmp_path / "float.tif")[..., 0] - values * 255).max() <= 0.5
 
 
-def test_float_and_integer_pictures_that_already_reach_to_255(tmp_path):
+def test_white_of_float_and_integer_pictures_may_be_255(tmp_path):
     values = np.arange(64, dtype=np.float32).reshape(8, 8) * 4
     Image.fromarray(values).save(tmp_path / "float.tif")
     Image.fromarray(values.astype(np.int32)).save(tmp_path / "integer.tif")
@@ -64,7 +64,7 @@ def test_float_and_integer_pictures_that_already_reach_to_255(tmp_path):
         assert load_image(tmp_path / name)[..., 0].tolist() == values.tolist()
 
 
-def test_transparency_lies_over_white(tmp_path):
+def test_transparency_is_composited_over_white(tmp_path):
     picture = Image.new("RGBA", (4, 1), (200, 0, 0, 255))
     picture.putpixel((0, 0), (200, 0, 0, 0))
     picture.putpixel((1, 0), (200, 0, 0, 51))
@@ -72,7 +72,7 @@ def test_transparency_lies_over_white(tmp_path):
     assert load_image(tmp_path / "clear.png")[0].tolist()[:3] == [[255, 255, 255], [244, 204, 204], [200, 0, 0]]
 
 
-def test_palette_transparency_lies_over_white(tmp_path):
+def test_palette_transparency_is_composited_over_white(tmp_path):
     picture = Image.new("P", (2, 1), 1)
     picture.putpalette([255, 0, 0, 0, 0, 255])
     picture.putpixel((0, 0), 0)
@@ -99,14 +99,14 @@ def test_saving_rounds_and_clips(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.JPEG", "a.webp", "a.tif", "a.tiff"])
-def test_formats(tmp_path, name):
+def test_every_format_is_saved_and_read_again(tmp_path, name):
     image = np.full((20, 30, 3), (10.0, 120.0, 230.0), dtype=np.float32)
     save_image(tmp_path / name, image, {"neurotransfer": "{}"})
     assert np.abs(load_image(tmp_path / name) - image).max() <= 3
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_sixteen_bits_keep_what_eight_lose(tmp_path):
+def test_16_bit_results_hold_levels_between_those_of_8(tmp_path):
     """Read by other programs' libraries: 16-bit samples in their own right, not 8-bit ones scaled up."""
     ramp = np.linspace(100.0, 101.0, 300, dtype=np.float32).reshape(10, 10, 3)
     expected = np.rint(ramp * 257)
@@ -124,7 +124,7 @@ def test_sixteen_bits_keep_what_eight_lose(tmp_path):
 
 @pytest.mark.parametrize("bits", [8, 16])
 @pytest.mark.parametrize("name", ["a.png", "a.tif", "a.jpg"])
-def test_the_resolution_tag(tmp_path, name, bits):
+def test_resolution_is_saved_only_if_given(tmp_path, name, bits):
     image = np.full((4, 6, 3), 90.0, dtype=np.float32)
     if (name, bits) == ("a.jpg", 16):
         return
@@ -146,7 +146,7 @@ def test_equal_pictures_make_equal_files_at_any_time(tmp_path):
     assert (tmp_path / "early.png").read_bytes() != (tmp_path / "other.png").read_bytes()
 
 
-def test_a_picture_just_fits_on_the_sheet():
+def test_long_side_makes_the_picture_just_fit_the_sheet():
     assert long_side_on("a3", 300, (1024, 724)) == 4961  # 420 mm
     assert long_side_on("a3", 300, (3000, 4000)) == round(297 / 25.4 * 300 * 4 / 3)  # the short sides meet
     assert long_side_on("a3", 300, (4000, 2000)) == 4961  # the long sides meet
@@ -177,7 +177,7 @@ def test_a_failed_save_leaves_the_old_file_and_no_other(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "longest"), [("a.webp", 16_383), ("a.JPG", 65_500), ("a.jpeg", 65_500)])
-def test_sides_that_a_format_does_not_hold(tmp_path, name, longest):
+def test_sides_longer_than_the_format_allows_are_refused(tmp_path, name, longest):
     save_image(tmp_path / name, np.zeros((1, longest, 3), np.float32))
     (tmp_path / name).unlink()
     with pytest.raises(InputError, match=f"{name} cannot hold 1x{longest + 1} pixels: .* {longest} a side; use"):
@@ -186,7 +186,7 @@ def test_sides_that_a_format_does_not_hold(tmp_path, name, longest):
     check_size(tmp_path / "a.png", (100_000, 1))
 
 
-def test_what_a_library_refuses_to_save_is_one_sentence(tmp_path, monkeypatch):
+def test_an_error_of_the_encoder_is_one_sentence(tmp_path, monkeypatch):
     def refuse(*_, **__):
         raise ValueError("encoding error 5: too large.")
 
@@ -203,7 +203,7 @@ def test_the_longest_names_can_be_saved(tmp_path, letter):
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_fit_keeps_the_aspect():
+def test_fit_keeps_the_aspect_ratio():
     assert fit((4000, 3000), 400) == (400, 300)
     assert fit((3000, 4000), 512) == (384, 512)
     assert fit((5000, 3), 100) == (100, 1)

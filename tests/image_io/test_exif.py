@@ -9,14 +9,14 @@ from neurotransfer.image_io.arrays import load_image, open_picture, pixels
 from neurotransfer.image_io.exif import carried
 from neurotransfer.image_io.saving import save_image
 from neurotransfer.system.types import fit
-from tests.image_io.pictures import COLOURS, told
+from tests.image_io.pictures import COLORS, sample_exif
 
 
 @pytest.mark.parametrize("extension", ["jpg", "png", "webp", "tif", "avif", "heic"])
-def test_exif_is_read_from(tmp_path, extension):
+def test_exif_is_read_from_every_format(tmp_path, extension):
     if extension == "heic":
         pytest.importorskip("pillow_heif").register_heif_opener()
-    Image.new("RGB", (64, 48), "red").save(tmp_path / f"a.{extension}", exif=told().tobytes())
+    Image.new("RGB", (64, 48), "red").save(tmp_path / f"a.{extension}", exif=sample_exif().tobytes())
     picture = open_picture(tmp_path / f"a.{extension}")
     assert picture.exif[Base.Copyright] == "(c) somebody"
     assert picture.exif[IFD.Exif] == {int(Base.DateTimeOriginal): "2024:05:06 07:08:09"}
@@ -28,9 +28,9 @@ def test_exif_is_read_from(tmp_path, extension):
 @pytest.mark.parametrize(
     ("name", "bits"), [("a.png", 8), ("a.jpg", 8), ("a.webp", 8), ("a.tif", 8), ("a.png", 16), ("a.tif", 16)]
 )
-def test_exif_is_written_to(tmp_path, name, bits):
-    image = COLOURS.astype(np.float32)
-    save_image(tmp_path / name, image, bits=bits, exif=carried(told(), keep_gps=True))
+def test_exif_is_written_to_every_format(tmp_path, name, bits):
+    image = COLORS.astype(np.float32)
+    save_image(tmp_path / name, image, bits=bits, exif=carried(sample_exif(), keep_gps=True))
     with Image.open(tmp_path / name) as picture:
         exif = picture.getexif()
         picture.load()
@@ -42,7 +42,7 @@ def test_exif_is_written_to(tmp_path, name, bits):
         else:
             assert exif.get_ifd(IFD.Exif)[Base.DateTimeOriginal] == "2024:05:06 07:08:09"
             assert exif.get_ifd(IFD.GPSInfo)[1] == "N"
-    save_image(tmp_path / name, image, bits=bits, exif=carried(told()))
+    save_image(tmp_path / name, image, bits=bits, exif=carried(sample_exif()))
     with Image.open(tmp_path / name) as picture:
         assert not picture.getexif().get_ifd(IFD.GPSInfo)
 
@@ -51,8 +51,8 @@ def test_exif_is_written_to(tmp_path, name, bits):
 @pytest.mark.parametrize(
     ("name", "bits"), [("a.png", 8), ("a.jpg", 8), ("a.webp", 8), ("a.tif", 8), ("a.png", 16), ("a.tif", 16)]
 )
-def test_names_keep_their_letters(tmp_path, name, bits, encoding):
-    exif, names = told(), {Base.Copyright: "© 2024 Jürgen Müller", Base.Artist: "Jürgen Müller"}
+def test_names_in_exif_keep_their_letters(tmp_path, name, bits, encoding):
+    exif, names = sample_exif(), {Base.Copyright: "© 2024 Jürgen Müller", Base.Artist: "Jürgen Müller"}
     for tag, text in names.items():
         exif[tag] = text.encode(encoding)
     Image.new("RGB", (64, 48)).save(tmp_path / "photo.jpg", exif=exif)
@@ -60,13 +60,13 @@ def test_names_keep_their_letters(tmp_path, name, bits, encoding):
     for _ in range(2):  # a result may be the next photo
         picture = open_picture(source)
         assert {tag: picture.exif[tag] for tag in names} == names
-        save_image(tmp_path / name, COLOURS.astype(np.float32), bits=bits, exif=carried(picture.exif, keep_gps=True))
+        save_image(tmp_path / name, COLORS.astype(np.float32), bits=bits, exif=carried(picture.exif, keep_gps=True))
         source = tmp_path / name
         assert source.read_bytes().count("Jürgen Müller".encode()) == 2
 
 
 @pytest.mark.parametrize("number", range(1, 9))
-def test_every_orientation(tmp_path, number):
+def test_every_orientation_is_applied(tmp_path, number):
     noise = np.random.default_rng(number).integers(0, 256, (5, 8, 3), dtype=np.uint8)
     exif = Image.Exif()
     exif[Base.Orientation] = number
@@ -82,7 +82,7 @@ def test_every_orientation(tmp_path, number):
 def test_a_run_keeps_alpha_and_chosen_exif(command, painting, tmp_path):
     photo = Image.linear_gradient("L").resize((48, 64)).convert("RGB")
     photo.putalpha(Image.radial_gradient("L").resize((48, 64)))
-    photo.save(tmp_path / "clear.png", exif=told())
+    photo.save(tmp_path / "clear.png", exif=sample_exif())
     run = ("run", "-c", "clear.png", "-s", painting, "--size", "64", "--steps", "1", "-q")
     assert command(*run, "-o", "kept.png").returncode == 0
     assert command(*run, "-o", "flat.png", "--alpha", "flatten", "--keep-gps").returncode == 0

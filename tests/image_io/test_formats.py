@@ -15,7 +15,7 @@ from tests.conftest import clean_environment
 
 
 @pytest.mark.parametrize("extension", ["jpg", "png", "webp", "tif", "gif", "bmp", "jp2", "avif", "heic"])
-def test_formats_are_told_by_content(tmp_path, extension):
+def test_formats_are_detected_by_content(tmp_path, extension):
     if extension == "heic":
         pytest.importorskip("pillow_heif").register_heif_opener()
     Image.new("RGB", (64, 48), (200, 40, 90)).save(tmp_path / f"a.{extension}")
@@ -46,12 +46,12 @@ def test_heic_without_its_plug_in_says_how_to_get_it(tmp_path, brands):
     )
 
 
-def test_films_are_no_heic(tmp_path):
+def test_a_film_is_not_taken_for_heic(tmp_path):
     (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypisom\0\0\2\0isommp42" + bytes(100))
     assert "is not a picture of a known format" in without_plug_in("a.heic", tmp_path)
 
 
-def test_avif_of_a_shared_brand(tmp_path):
+def test_avif_with_a_brand_shared_with_heic_is_read(tmp_path):
     Image.new("RGB", (64, 48), (200, 40, 90)).save(tmp_path / "a.avif")
     data = (tmp_path / "a.avif").read_bytes()
     assert data[4:12] == b"ftypavif"
@@ -62,7 +62,7 @@ def test_avif_of_a_shared_brand(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.gif", "a.webp", "a.tif", "a.png", "a.avif"])
-def test_the_first_of_several_frames(tmp_path, name):
+def test_the_first_of_several_frames_is_read(tmp_path, name):
     first, second = (Image.new("RGB", (32, 32), colour) for colour in ("red", "blue"))
     first.save(tmp_path / name, save_all=True, append_images=[second])
     with Image.open(tmp_path / name) as picture:
@@ -70,7 +70,7 @@ def test_the_first_of_several_frames(tmp_path, name):
     assert np.abs(load_image(tmp_path / name) - (255, 0, 0)).max() < 8
 
 
-def test_a_tiff_that_is_not_known_is_named(tmp_path):
+def test_unsupported_tiff_is_refused_as_a_tiff(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((3, 4)), photometric="minisblack")  # of 64 bits
     with pytest.raises(InputError, match=r"a\.tif is a TIFF picture, .* save it anew, as RGB or PNG\."):
         load_image(tmp_path / "a.tif")

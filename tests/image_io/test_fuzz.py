@@ -16,7 +16,7 @@ from neurotransfer.transfer.settings import CHOICES, PRESETS, RANGES, Settings
 FUZZ = Path(__file__).parents[2] / "bench" / "fuzz.py"
 
 
-def test_three_hundred_damaged_files(tmp_path):
+def test_damaged_files_are_pictures_or_one_sentence(tmp_path):
     done = subprocess.run(
         [sys.executable, FUZZ, "--cases", "300", "--quick"], capture_output=True, text=True, cwd=tmp_path
     )
@@ -25,7 +25,7 @@ def test_three_hundred_damaged_files(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_failure_is_seen(tmp_path):
+def test_the_fuzzer_counts_failures(tmp_path):
     """The fuzzer's own companion: with a decoder that raises what it should not, it counts failures."""
     (tmp_path / "sitecustomize.py").write_text(
         "from neurotransfer.image_io import arrays as images\n"
@@ -46,7 +46,7 @@ NAMES = ["a b.png", "line\nbreak.png", "žluťoučký 🐎.png", "-c.png", "--st
 
 
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
-def test_sentences_about_difficult_names(command, tmp_path, name):
+def test_messages_with_difficult_names_stay_on_one_line(command, tmp_path, name):
     (tmp_path / name).write_text("no picture")
     done = command("run", "-c", name)
     assert done.returncode == 2
@@ -54,7 +54,7 @@ def test_sentences_about_difficult_names(command, tmp_path, name):
     assert done.stderr.endswith("is not a picture of a known format; expected JPEG, PNG, WebP, TIFF, HEIC or AVIF.\n")
 
 
-def test_a_run_with_difficult_names(command, photo, painting, tmp_path):
+def test_a_run_accepts_difficult_names(command, photo, painting, tmp_path):
     difficult = "-a\nž b.png"
     photo.rename(tmp_path / difficult)
     arguments = ("-s", painting, "--size", "48", "--steps", "1", "--snapshot-every", "0")
@@ -64,7 +64,7 @@ def test_a_run_with_difficult_names(command, photo, painting, tmp_path):
     assert (tmp_path / "output" / "-a\nž b-painting" / "final.png").exists()
 
 
-def test_one_line():
+def test_one_line_escapes_what_cannot_be_printed():
     assert one_line("a\nb\tc\x1b[31m \udcff é") == r"a\nb\tc\x1b[31m \udcff é"
 
 

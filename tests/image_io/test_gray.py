@@ -31,7 +31,7 @@ def first_row(path):
         ([0, 100, 200, 255], "u4", [0, 100, 200, 255]),
     ],
 )
-def test_which_grey_is_white(tmp_path, order, values, kind, expected):
+def test_white_point_of_grey_tiff(tmp_path, order, values, kind, expected):
     row = np.tile(np.array(values, kind), (3, 1))
     tifffile.imwrite(tmp_path / "a.tif", row, photometric="minisblack", byteorder=order)
     assert first_row(tmp_path / "a.tif") == pytest.approx(expected, abs=0.01)
@@ -39,13 +39,13 @@ def test_which_grey_is_white(tmp_path, order, values, kind, expected):
 
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize(("kind", "white"), [("u1", 255), ("u2", 65535), ("f4", 1)])
-def test_grey_of_which_nothing_is_white(tmp_path, order, kind, white):
+def test_white_is_zero_tiff_is_inverted(tmp_path, order, kind, white):
     row = np.array([[0, white / 5, white]]).astype(kind)
     tifffile.imwrite(tmp_path / "a.tif", row, photometric="miniswhite", byteorder=order)
     assert first_row(tmp_path / "a.tif") == pytest.approx([255, 204, 0], abs=0.01)
 
 
-def test_twelve_bits(tmp_path):
+def test_white_of_12_bit_tiff_is_4095(tmp_path):
     values = (0, 1024, 2048, 4095)
     packed = int("".join(f"{value:012b}" for value in values), 2).to_bytes(6, "big")
     tags = {256: 4, 257: 1, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: 1, 279: 6}
@@ -64,7 +64,7 @@ def test_twelve_bits(tmp_path):
         ([-128, 0, 127], "i1", "its samples are signed numbers of 8 bits, of which nothing says how light they are."),
     ],
 )
-def test_grey_without_a_meaning_is_refused(tmp_path, values, kind, reason):
+def test_grey_with_unknown_black_or_white_is_refused(tmp_path, values, kind, reason):
     tifffile.imwrite(tmp_path / "a.tif", np.array([values], kind), photometric="minisblack")
     with pytest.raises(InputError) as found:
         load_image(tmp_path / "a.tif")

@@ -9,14 +9,14 @@ from neurotransfer.image_io.arrays import open_picture
 from neurotransfer.system.errors import InputError
 
 
-def test_a_file_that_says_it_is_too_large(tmp_path):
+def test_more_pixels_than_allowed_are_refused(tmp_path):
     Image.new("1", (3000, 2000)).save(tmp_path / "large.png")
     with pytest.raises(InputError, match=r"3000x2000 pixels, more than 1,500,000; .* --max-pixels\."):
         open_picture(tmp_path / "large.png", 1_500_000)
     assert open_picture(tmp_path / "large.png", 6_000_000).size == (3000, 2000)
 
 
-def test_links_pipes_and_devices_are_not_opened(tmp_path):
+def test_dangling_symlinks_pipes_and_devices_are_not_opened(tmp_path):
     (tmp_path / "link.png").symlink_to("nowhere.png")
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "empty.png").touch()
@@ -34,7 +34,7 @@ def test_links_pipes_and_devices_are_not_opened(tmp_path):
         assert str(found.value).endswith(sentence)
 
 
-def test_a_good_link_is_followed(tmp_path):
+def test_a_symlink_to_a_picture_is_followed(tmp_path):
     Image.new("RGB", (4, 4), "red").save(tmp_path / "a.png")
     (tmp_path / "link").symlink_to("a.png")
     assert open_picture(tmp_path / "link").size == (4, 4)

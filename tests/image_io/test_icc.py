@@ -10,21 +10,21 @@ from PIL import Image, ImageCms
 from neurotransfer.image_io.arrays import load_image
 from neurotransfer.image_io.saving import save_image
 from tests.image_io import icc
-from tests.image_io.pictures import COLOURS
+from tests.image_io.pictures import COLORS
 
 
 @pytest.mark.parametrize("space", ["ADOBE_RGB", "DISPLAY_P3"])
 @pytest.mark.parametrize("extension", ["png", "tif"])
-def test_profiles_become_srgb(tmp_path, space, extension):
+def test_rgb_profiles_are_converted_to_srgb(tmp_path, space, extension):
     primaries = getattr(icc, space)
-    picture = Image.fromarray(COLOURS.astype(np.uint8))
+    picture = Image.fromarray(COLORS.astype(np.uint8))
     picture.save(tmp_path / f"a.{extension}", icc_profile=icc.rgb_profile(primaries))
     found = load_image(tmp_path / f"a.{extension}")
-    assert np.abs(found - icc.to_srgb(COLOURS, primaries)).max() < 1.6
-    assert np.abs(found - COLOURS).max() > 5
+    assert np.abs(found - icc.to_srgb(COLORS, primaries)).max() < 1.6
+    assert np.abs(found - COLORS).max() > 5
 
 
-def test_a_profile_that_says_srgb_changes_nothing(tmp_path):
+def test_srgb_profile_leaves_pixels_unchanged(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (9, 9, 3), dtype=np.uint8)
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     Image.fromarray(noise).save(tmp_path / "a.png", icc_profile=profile)
@@ -33,7 +33,7 @@ def test_a_profile_that_says_srgb_changes_nothing(tmp_path):
     assert not np.array_equal(load_image(tmp_path / "b.png"), noise)
 
 
-def test_inks_with_a_profile(tmp_path):
+def test_cmyk_profile_is_applied(tmp_path):
     def lab_of(cyan, magenta, yellow, black):
         return (100 - 40 * cyan - 30 * magenta - 10 * yellow) * (1 - black), 20 * (magenta - cyan), 30 * (yellow - cyan)
 
@@ -48,18 +48,18 @@ def test_inks_with_a_profile(tmp_path):
     assert np.abs(load_image(tmp_path / "plain.tif")[0] - expected).max() > 20
 
 
-def test_grey_with_a_profile(tmp_path):
-    Image.new("L", (2, 2), 100).save(tmp_path / "grey.png", icc_profile=icc.grey_profile(1.0))
+def test_grey_profile_is_applied(tmp_path):
+    Image.new("L", (2, 2), 100).save(tmp_path / "grey.png", icc_profile=icc.gray_profile(1.0))
     expected = icc.encode(np.array(100 / 255))
     assert np.abs(load_image(tmp_path / "grey.png") - expected).max() < 1
     assert expected > 160
 
 
-def test_a_broken_profile_is_told_and_left_out(tmp_path, caplog):
-    for number, profile in enumerate((b"junk", icc.rgb_profile(icc.ADOBE_RGB)[:200], icc.grey_profile(1.0))):
-        Image.fromarray(COLOURS.astype(np.uint8)).save(tmp_path / "a.png", icc_profile=profile)
+def test_broken_profile_is_ignored_with_a_warning(tmp_path, caplog):
+    for number, profile in enumerate((b"junk", icc.rgb_profile(icc.ADOBE_RGB)[:200], icc.gray_profile(1.0))):
+        Image.fromarray(COLORS.astype(np.uint8)).save(tmp_path / "a.png", icc_profile=profile)
         with caplog.at_level(logging.WARNING):
-            assert np.array_equal(load_image(tmp_path / "a.png"), COLOURS)
+            assert np.array_equal(load_image(tmp_path / "a.png"), COLORS)
         assert len(caplog.records) == number + 1
         assert "its colours are taken for sRGB." in caplog.records[-1].getMessage()
 
@@ -67,14 +67,14 @@ def test_a_broken_profile_is_told_and_left_out(tmp_path, caplog):
 @pytest.mark.parametrize(
     ("name", "bits"), [(f"a.{e}", 8) for e in ("png", "jpg", "webp", "tif")] + [("a.png", 16), ("a.tif", 16)]
 )
-def test_results_say_that_they_are_srgb(tmp_path, name, bits):
-    save_image(tmp_path / name, COLOURS.astype(np.float32), bits=bits)
+def test_results_embed_an_srgb_profile(tmp_path, name, bits):
+    save_image(tmp_path / name, COLORS.astype(np.float32), bits=bits)
     with Image.open(tmp_path / name) as picture:
         profile = ImageCms.getOpenProfile(__import__("io").BytesIO(picture.info["icc_profile"]))
     assert "sRGB" in ImageCms.getProfileDescription(profile)
 
 
-def test_a_deep_picture_with_a_profile_has_no_steps(tmp_path):
+def test_profile_of_a_16_bit_picture_makes_no_steps_of_8_bits(tmp_path):
     ramp = np.repeat(np.linspace(8000, 50_000, 4000), 3).reshape(1, -1, 3)
     tifffile.imwrite(
         tmp_path / "a.tif", ramp.astype(np.uint16), photometric="rgb", iccprofile=icc.rgb_profile(icc.ADOBE_RGB, 1.8)
@@ -87,11 +87,11 @@ def test_a_deep_picture_with_a_profile_has_no_steps(tmp_path):
 
 @pytest.mark.parametrize("gamma", [1.0, 1.8, 2.2])
 @pytest.mark.parametrize("depth", [8, 16])
-def test_profiles_are_followed_into_the_shadows(tmp_path, gamma, depth):
+def test_profiles_are_exact_near_black(tmp_path, gamma, depth):
     levels = np.repeat(np.linspace(0, 255, 2041), 3).reshape(1, -1, 3)
     ramp = np.rint(levels * (257 if depth == 16 else 1)).astype(np.uint16 if depth == 16 else np.uint8)
     levels = ramp / (257 if depth == 16 else 1)
-    grey, colour = icc.grey_profile(gamma), icc.rgb_profile(icc.SRGB, gamma)
+    grey, colour = icc.gray_profile(gamma), icc.rgb_profile(icc.SRGB, gamma)
     tifffile.imwrite(tmp_path / "colour.tif", ramp, photometric="rgb", iccprofile=colour)
     tifffile.imwrite(tmp_path / "grey.tif", ramp[..., 0], photometric="minisblack", iccprofile=grey)
     assert np.abs(load_image(tmp_path / "colour.tif") - icc.to_srgb(levels, icc.SRGB, gamma)).max() < 0.6

@@ -32,7 +32,7 @@ from tests.image_io.pictures import RAMP, deep_png
         "premultiplied la tif",
     ],
 )
-def test_sixteen_bits_stay_sixteen(tmp_path, kind):
+def test_16_bit_files_keep_16_bits(tmp_path, kind):
     rgb = np.stack([RAMP, RAMP[::-1], RAMP + 5], axis=-1).reshape(20, 30, 3)
     opaque = np.full((20, 30, 1), 65535, dtype=np.uint16)
     expected = rgb
@@ -75,7 +75,7 @@ def test_sixteen_bits_stay_sixteen(tmp_path, kind):
     assert len(np.unique(expected >> 8)) <= 4  # what 8 bits would leave
 
 
-def test_the_lzw_of_the_tests_is_lzw(tmp_path):
+def test_the_lzw_of_these_tests_is_read_by_pillow(tmp_path):
     values = np.arange(256, dtype=np.uint8).reshape(16, 16)
     tags = {256: 16, 257: 16, 258: 8, 259: 5, 262: 1, 277: 1, 278: 16}
     (tmp_path / "a.tif").write_bytes(tiff.tiff_file(tags, [tiff.lzw(values.tobytes())]))
@@ -84,7 +84,7 @@ def test_the_lzw_of_the_tests_is_lzw(tmp_path):
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_sixteen_bits_in_planes_packed_by_lzw_stay_sixteen(tmp_path, order):
+def test_lzw_planes_keep_16_bits(tmp_path, order):
     planes = np.stack([RAMP, RAMP[::-1], RAMP + 5]).reshape(3, 20, 30)
     (tmp_path / "a.tif").write_bytes(tiff.lzw_file(planes, order=order))
     expected = np.moveaxis(planes, 0, -1) / 257.0
@@ -94,7 +94,7 @@ def test_sixteen_bits_in_planes_packed_by_lzw_stay_sixteen(tmp_path, order):
 @pytest.mark.parametrize("layout", ["contig", "separate"])
 @pytest.mark.parametrize("alpha", ["unassalpha", "assocalpha"])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_sixteen_bits_with_alpha_are_laid_over_white(tmp_path, channels, alpha, layout):
+def test_16_bit_alpha_is_composited_over_white(tmp_path, channels, alpha, layout):
     """As the same colours and the same alpha of 8 bits are; colours that are multiplied by it say so."""
     colours = np.stack([RAMP, RAMP[::-1], RAMP + 5], axis=-1).reshape(20, 30, 3)[..., :channels]
     opacity = (np.arange(600) * 109).astype(np.uint16).reshape(20, 30, 1) // 257 * 257
@@ -114,7 +114,7 @@ def test_sixteen_bits_with_alpha_are_laid_over_white(tmp_path, channels, alpha, 
     assert np.abs(load_image(tmp_path / "a.tif") - colours / 257).max() > 100
 
 
-def test_planes_packed_by_lzw_that_are_multiplied_by_their_alpha_stay_sixteen(tmp_path):
+def test_lzw_planes_with_associated_alpha_keep_16_bits(tmp_path):
     planes = np.stack([RAMP // 2, RAMP // 2, RAMP // 2, np.full_like(RAMP, 0x8080)]).reshape(4, 20, 30)
     (tmp_path / "a.tif").write_bytes(tiff.lzw_file(planes, extra=[1]))
     expected = planes[0] / 257 + 255 * (1 - 0x80 / 255)
@@ -122,7 +122,7 @@ def test_planes_packed_by_lzw_that_are_multiplied_by_their_alpha_stay_sixteen(tm
 
 
 @pytest.mark.parametrize("orientation", range(9))
-def test_sixteen_bits_in_planes_are_turned_like_others(orientation, tmp_path):
+def test_orientation_of_16_bit_planes_is_applied(orientation, tmp_path):
     planes = np.stack([RAMP, RAMP[::-1], RAMP + 5]).reshape(3, 20, 30)
     tag = [(274, "H", 1, orientation, True)]
     tifffile.imwrite(tmp_path / "a.tif", planes, photometric="rgb", planarconfig="separate", extratags=tag)
@@ -132,14 +132,14 @@ def test_sixteen_bits_in_planes_are_turned_like_others(orientation, tmp_path):
     assert np.array_equal(found, np.moveaxis(planes, 0, -1) / np.float32(257.0)) == (orientation < 2)
 
 
-def test_a_deep_picture_is_shrunk_deep(tmp_path):
+def test_resampling_keeps_16_bits(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.stack([RAMP.reshape(20, 30)] * 3, axis=-1), photometric="rgb")
     small = pixels(open_picture(tmp_path / "a.tif"), (15, 10))
     assert small.shape == (10, 15, 3)
     assert len(np.unique(small)) > 140
 
 
-def test_deep_bright_edges_stay_bright(tmp_path):
+def test_resampling_16_bits_does_not_wrap_around(tmp_path):
     """Lanczos overshoots there; 16 bits without a sign would wrap around."""
     edge = np.full((8, 8, 3), 65535, dtype=np.uint16)
     edge[:, :4] = 0

@@ -35,7 +35,7 @@ RGB = {256: 90, 257: 70, 258: [16, 16, 16], 262: 2, 277: 3}
     ],
     ids=str,
 )
-def test_every_layout_is_read_exactly(tmp_path, order, planes, options):
+def test_every_layout_of_16_bit_tiff_is_exact(tmp_path, order, planes, options):
     samples = np.moveaxis(NOISE, -1, 0) if planes == "separate" else NOISE
     if "bigtiff" in options:
         order = "<"  # Pillow does not read the tags of the other
@@ -45,7 +45,7 @@ def test_every_layout_is_read_exactly(tmp_path, order, planes, options):
 
 @pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "packbits", "zstd"])
 @pytest.mark.parametrize("predictor", [1, 2])
-def test_grey_that_libtiff_has_packed_is_read_exactly(tmp_path, compression, predictor):
+def test_grey_packed_by_libtiff_is_exact(tmp_path, compression, predictor):
     options = {} if compression == "packbits" else {"tiffinfo": {317: predictor}}
     Image.fromarray(NOISE[..., 0]).save(tmp_path / "a.tif", compression=compression, **options)
     assert np.array_equal(open_picture(tmp_path / "a.tif").colours[..., 0], NOISE[..., 0])
@@ -60,7 +60,7 @@ def test_float_predictors_are_undone(tmp_path, predictor):
     assert np.abs(load_image(tmp_path / "a.tif")[..., 0] - values * 255).max() < 0.003
 
 
-def test_lzw_with_a_predictor_is_read_exactly(tmp_path):
+def test_lzw_with_predictor_is_exact(tmp_path):
     differences = np.diff(NOISE, axis=1, prepend=np.uint16(0))
     data = tiff.lzw(differences.astype("<u2").tobytes())
     (tmp_path / "a.tif").write_bytes(tiff.tiff_file(RGB | {259: 5, 278: 70, 317: 2}, [data]))
@@ -68,7 +68,7 @@ def test_lzw_with_a_predictor_is_read_exactly(tmp_path):
 
 
 @pytest.mark.parametrize("planes", ["contig", "separate"])
-def test_cmyk_of_sixteen_bits_is_read_with_eight(tmp_path, planes):
+def test_16_bit_cmyk_is_read_with_8_bits(tmp_path, planes):
     inks = np.dstack([NOISE, NOISE[::-1, :, :1]])
     stored = np.moveaxis(inks, -1, 0) if planes == "separate" else inks
     tifffile.imwrite(tmp_path / "a.tif", stored, photometric="separated", planarconfig=planes)
@@ -78,7 +78,7 @@ def test_cmyk_of_sixteen_bits_is_read_with_eight(tmp_path, planes):
 
 
 @pytest.mark.parametrize("planes", ["contig", "separate"])
-def test_larger_pictures_than_fit_deep_are_read_with_eight_bits(tmp_path, monkeypatch, planes):
+def test_very_large_16_bit_tiff_is_read_with_8_bits(tmp_path, monkeypatch, planes):
     monkeypatch.setattr("neurotransfer.image_io.reading.MAX_DEEP_PIXELS", 6000)
     alpha = np.full((70, 90, 1), 65535, np.uint16)
     alpha[:9] = 0
@@ -92,7 +92,7 @@ def test_larger_pictures_than_fit_deep_are_read_with_eight_bits(tmp_path, monkey
 
 
 @pytest.mark.parametrize("big", [False, True])
-def test_tags_of_sixteen_bit_files_are_read(tmp_path, big):
+def test_exif_of_16_bit_tiff_is_read(tmp_path, big):
     tags = [(int(Base.Orientation), "H", 1, 6, True), (int(Base.Copyright), "s", 0, "(c) somebody", True)]
     tifffile.imwrite(tmp_path / "a.tif", NOISE, photometric="rgb", extratags=tags, bigtiff=big)
     picture = open_picture(tmp_path / "a.tif")
@@ -100,7 +100,7 @@ def test_tags_of_sixteen_bit_files_are_read(tmp_path, big):
     assert picture.exif[Base.Copyright] == "(c) somebody"
 
 
-def test_a_sixteen_bit_file_is_no_larger_than_allowed(tmp_path):
+def test_16_bit_tiff_has_a_pixel_limit(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", NOISE, photometric="rgb")
     with pytest.raises(InputError, match=r"90x70 pixels, more than 6,000; .* --max-pixels\."):
         open_picture(tmp_path / "a.tif", 6000)
@@ -119,7 +119,7 @@ def test_a_sixteen_bit_file_is_no_larger_than_allowed(tmp_path):
         ({259: 5, 278: 70, 317: 9}, [tiff.lzw(bytes(70 * 90 * 6))], "nobody knows its predictor 9"),
     ],
 )
-def test_damaged_sixteen_bit_files_are_refused_in_a_sentence(tmp_path, tags, pieces, reason):
+def test_damaged_16_bit_tiff_is_refused_in_a_sentence(tmp_path, tags, pieces, reason):
     data = tiff.tiff_file(RGB | {259: 1} | tags, pieces)
     (tmp_path / "a.tif").write_bytes(data)
     with pytest.raises(InputError) as found:
@@ -141,7 +141,7 @@ def hostile_file(name):
 @pytest.mark.parametrize(
     "name", ["20 million strips", "20 million bits", "a strip that unpacks to 500 MB", "large and without pixels"]
 )
-def test_hostile_files_take_little_memory(tmp_path, name):
+def test_hostile_tiff_takes_little_memory(tmp_path, name):
     (tmp_path / "a.tif").write_bytes(hostile_file(name))
     code = (
         "from pathlib import Path\n"

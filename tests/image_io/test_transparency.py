@@ -7,7 +7,7 @@ from PIL import Image
 
 from neurotransfer.image_io.arrays import load_image, off_white, opacity, open_picture, pixels
 from neurotransfer.image_io.saving import save_image
-from tests.image_io.pictures import COLOURS, deep_png
+from tests.image_io.pictures import COLORS, deep_png
 
 
 def hidden_red(path, mode="RGBA"):
@@ -26,7 +26,7 @@ def hidden_red(path, mode="RGBA"):
 @pytest.mark.parametrize(
     ("name", "mode"), [("a.png", "RGBA"), ("a.webp", "RGBA"), ("a.tif", "RGBA"), ("p.png", "P"), ("p.gif", "P")]
 )
-def test_hidden_colours_stay_hidden(tmp_path, name, mode):
+def test_colors_under_clear_pixels_do_not_bleed(tmp_path, name, mode):
     hidden_red(tmp_path / name, mode)
     picture = open_picture(tmp_path / name)
     small = pixels(picture, (9, 5))
@@ -37,7 +37,7 @@ def test_hidden_colours_stay_hidden(tmp_path, name, mode):
     assert alpha[:, -1].tolist() == pytest.approx([0] * 5, abs=0.05)
 
 
-def test_deep_hidden_colours_stay_hidden(tmp_path):
+def test_colors_under_clear_pixels_do_not_bleed_in_16_bits(tmp_path):
     picture = np.full((4, 4, 4), (65535, 0, 0, 0), dtype=np.uint16)
     picture[:, 2:] = (0, 0, 65535, 65535)
     deep_png(tmp_path / "a.png", picture, "RGBA;16")
@@ -45,15 +45,15 @@ def test_deep_hidden_colours_stay_hidden(tmp_path):
     assert opacity(open_picture(tmp_path / "a.png"), (4, 4))[0].tolist() == [0, 0, 1, 1]
 
 
-def test_one_colour_that_means_transparent(tmp_path):
-    Image.fromarray(COLOURS.astype(np.uint8)).save(tmp_path / "a.png", transparency=(60, 160, 120))
-    expected = np.where(COLOURS == (60, 160, 120), 255, COLOURS)
+def test_transparent_color_of_png_becomes_alpha(tmp_path):
+    Image.fromarray(COLORS.astype(np.uint8)).save(tmp_path / "a.png", transparency=(60, 160, 120))
+    expected = np.where(COLORS == (60, 160, 120), 255, COLORS)
     assert np.array_equal(load_image(tmp_path / "a.png"), expected)
     assert opacity(open_picture(tmp_path / "a.png"), (6, 1)).tolist() == [[1, 0, 1, 1, 1, 1]]
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
-def test_one_grey_that_means_transparent(tmp_path, bits):
+def test_transparent_grey_of_png_becomes_alpha(tmp_path, bits):
     white = 2**bits - 1
     with (tmp_path / "a.png").open("wb") as file:
         png.Writer(3, 1, greyscale=True, bitdepth=bits, transparent=1).write(file, [[0, 1, white]])
@@ -62,7 +62,7 @@ def test_one_grey_that_means_transparent(tmp_path, bits):
     assert pixels(picture)[0, :, 0].tolist() == [0, 255, 255]
 
 
-def test_one_deep_colour_that_means_transparent(tmp_path):
+def test_transparent_color_of_16_bit_png_becomes_alpha(tmp_path):
     colours = [65535, 0, 0, 65535, 0, 1, 0, 0, 65535]
     with (tmp_path / "a.png").open("wb") as file:
         png.Writer(3, 1, greyscale=False, bitdepth=16, transparent=(65535, 0, 0)).write(file, [colours])
@@ -73,12 +73,12 @@ def test_one_deep_colour_that_means_transparent(tmp_path):
         assert opacity(open_picture(opened), (3, 1)).tolist() == [[0, 0, 1]]
 
 
-def test_opaque_alpha_is_no_alpha(tmp_path):
+def test_opaque_alpha_is_dropped(tmp_path):
     Image.new("RGBA", (4, 4), (1, 2, 3, 255)).save(tmp_path / "a.png")
     assert open_picture(tmp_path / "a.png").alpha is None
 
 
-def test_off_white_looks_the_same_on_white():
+def test_uncompositing_white_is_the_inverse_of_compositing():
     generator = np.random.default_rng(1)
     alpha = generator.uniform(0.2, 1.0, (8, 8)).astype(np.float32)
     colours = generator.uniform(0, 255, (8, 8, 3)).astype(np.float32)
@@ -90,7 +90,7 @@ def test_off_white_looks_the_same_on_white():
 
 
 @pytest.mark.parametrize(("name", "bits"), [("a.png", 8), ("a.webp", 8), ("a.tif", 8), ("a.png", 16), ("a.tif", 16)])
-def test_alpha_is_saved(tmp_path, name, bits):
+def test_alpha_survives_saving(tmp_path, name, bits):
     seen = np.full((20, 20, 3), (255.0, 127.5, 127.5), dtype=np.float32)  # half of red on white
     alpha = np.full((20, 20), 0.5, dtype=np.float32)
     save_image(tmp_path / name, seen, bits=bits, alpha=alpha)
