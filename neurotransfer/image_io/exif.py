@@ -19,7 +19,7 @@ _MOST_PLACE = 10_000
 """Bytes of GPS data that are carried over."""
 
 
-def carried(exif: Image.Exif | None, *, keep_gps: bool = False) -> Image.Exif:
+def filter_exif(exif: Image.Exif | None, *, keep_gps: bool = False) -> Image.Exif:
     """Return date, copyright, artist and camera of a photo's EXIF, and its place if ``keep_gps``.
 
     The orientation is never among them: results are upright. What is damaged is left out.

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageChops, UnidentifiedImageError
 
-from neurotransfer.image_io.exif import carried
+from neurotransfer.image_io.exif import filter_exif
 from neurotransfer.image_io.guarded_file import MOST_BYTES, LimitedFile, check_file, load
 from neurotransfer.image_io.icc import ToSrgb, to_srgb
 from neurotransfer.image_io.sixteen_bit import MAX_DEEP_PIXELS, deep_colors, lay_over_white, raw_mode, scale_gray
@@ -131,7 +131,7 @@ def _read_deep_tiff(path: Path, file: LimitedFile, max_pixels: int | None) -> Pi
     exif = Image.Exif()
     exif.bigtiff, exif.endian = tags.is_big, tags.order
     exif.load_from_fp(file, tags.offset)
-    profile, orientation, kept = exif.get(_ICC_PROFILE), _orientation(exif), carried(exif, keep_gps=True)
+    profile, orientation, kept = exif.get(_ICC_PROFILE), _orientation(exif), filter_exif(exif, keep_gps=True)
     del exif  # it holds all that the file has besides its pixels
     file.header_is_read(pixels)
     if layout.mode == "L":
@@ -155,7 +155,7 @@ def decode(opened: Image.Image, path: Path | None = None) -> Picture:
     name = raw_mode(opened)  # loading forgets it
     load(opened)
     profile, exif = opened.info.get("icc_profile"), _exif(opened)
-    orientation, kept = _orientation(exif), carried(exif, keep_gps=True)
+    orientation, kept = _orientation(exif), filter_exif(exif, keep_gps=True)
     colours, alpha, mode = _colours(opened, path, name)
     if alpha is not None and alpha.getextrema() == (255, 255):
         alpha = None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from neurotransfer.image_io.arrays import open_picture
-from neurotransfer.image_io.exif import carried
+from neurotransfer.image_io.exif import filter_exif
 from neurotransfer.image_io.reading import Picture
 from neurotransfer.image_io.saving import ALPHAS
 from neurotransfer.runs.print_sizes import PAPERS, long_side_on
@@ -118,7 +118,7 @@ def prepare(job: Job, claimed: OutputPlan | None = None, earlier: Earlier | None
     photo = replace(
         photo,
         alpha=photo.alpha if job.alpha == "keep" else None,
-        exif=carried(photo.exif, keep_gps=job.keep_gps),
+        exif=filter_exif(photo.exif, keep_gps=job.keep_gps),
     )
     start = None if job.settings.init in INITS else Path(job.settings.init)
     if start is not None:

@@ -6,7 +6,7 @@ from PIL import Image, ImageOps
 from PIL.ExifTags import IFD, Base
 
 from neurotransfer.image_io.arrays import load_image, open_picture, pixels
-from neurotransfer.image_io.exif import carried
+from neurotransfer.image_io.exif import filter_exif
 from neurotransfer.image_io.saving import save_image
 from neurotransfer.system.types import fit
 from tests.image_io.pictures import COLORS, sample_exif
@@ -20,8 +20,8 @@ def test_exif_is_read_from_every_format(tmp_path, extension):
     picture = open_picture(tmp_path / f"a.{extension}")
     assert picture.exif[Base.Copyright] == "(c) somebody"
     assert picture.exif[IFD.Exif] == {int(Base.DateTimeOriginal): "2024:05:06 07:08:09"}
-    assert set(carried(picture.exif)) == {Base.Make, Base.Model, Base.Copyright, IFD.Exif}
-    assert set(carried(picture.exif, keep_gps=True)) - set(carried(picture.exif)) == {IFD.GPSInfo}
+    assert set(filter_exif(picture.exif)) == {Base.Make, Base.Model, Base.Copyright, IFD.Exif}
+    assert set(filter_exif(picture.exif, keep_gps=True)) - set(filter_exif(picture.exif)) == {IFD.GPSInfo}
     assert picture.size == (48, 64)  # turned once: HEIC and AVIF files say it twice
 
 
@@ -30,7 +30,7 @@ def test_exif_is_read_from_every_format(tmp_path, extension):
 )
 def test_exif_is_written_to_every_format(tmp_path, name, bits):
     image = COLORS.astype(np.float32)
-    save_image(tmp_path / name, image, bits=bits, exif=carried(sample_exif(), keep_gps=True))
+    save_image(tmp_path / name, image, bits=bits, exif=filter_exif(sample_exif(), keep_gps=True))
     with Image.open(tmp_path / name) as picture:
         exif = picture.getexif()
         picture.load()
@@ -42,7 +42,7 @@ def test_exif_is_written_to_every_format(tmp_path, name, bits):
         else:
             assert exif.get_ifd(IFD.Exif)[Base.DateTimeOriginal] == "2024:05:06 07:08:09"
             assert exif.get_ifd(IFD.GPSInfo)[1] == "N"
-    save_image(tmp_path / name, image, bits=bits, exif=carried(sample_exif()))
+    save_image(tmp_path / name, image, bits=bits, exif=filter_exif(sample_exif()))
     with Image.open(tmp_path / name) as picture:
         assert not picture.getexif().get_ifd(IFD.GPSInfo)
 
@@ -60,7 +60,7 @@ def test_names_in_exif_keep_their_letters(tmp_path, name, bits, encoding):
     for _ in range(2):  # a result may be the next photo
         picture = open_picture(source)
         assert {tag: picture.exif[tag] for tag in names} == names
-        save_image(tmp_path / name, COLORS.astype(np.float32), bits=bits, exif=carried(picture.exif, keep_gps=True))
+        save_image(tmp_path / name, COLORS.astype(np.float32), bits=bits, exif=filter_exif(picture.exif, keep_gps=True))
         source = tmp_path / name
         assert source.read_bytes().count("Jürgen Müller".encode()) == 2
 
