@@ -57,15 +57,15 @@ def pixels(picture: Picture, size: tuple[int, int] | None = None) -> Array:
 
     ``size`` is (width, height), upright; None: the picture's own. A 16-bit picture keeps its steps between 0..255's.
     """
-    size = _as_it_lies(size or picture.size, picture)
-    if isinstance(picture.colours, Image.Image):
-        small = _shrink(picture.colours, size)
+    size = _stored_size(size or picture.size, picture)
+    if isinstance(picture.colors, Image.Image):
+        small = _shrink(picture.colors, size)
         small = picture.profile(small) if picture.profile else small.convert("RGB")
         return _upright(np.asarray(small, dtype=np.float32), picture.orientation)
-    channels = [_resample_deep(channel, size) for channel in np.moveaxis(picture.colours, -1, 0)]
+    channels = [_resample_16_bits(channel, size) for channel in np.moveaxis(picture.colors, -1, 0)]
     image: Array = np.clip(np.stack(channels, axis=-1) / np.float32(257.0), 0.0, 255.0, dtype=np.float32)
     if picture.profile:
-        image = picture.profile.deep(image)
+        image = picture.profile.convert_float(image)
     return _upright(np.broadcast_to(image, (*image.shape[:2], 3)), picture.orientation)
 
 
@@ -73,11 +73,11 @@ def opacity(picture: Picture, size: tuple[int, int]) -> Array | None:
     """Return the picture's alpha, upright float32 (height, width) in 0..1 of ``size`` (width, height), or None."""
     if picture.alpha is None:
         return None
-    alpha = _resample(picture.alpha, _as_it_lies(size, picture))
+    alpha = _resample(picture.alpha, _stored_size(size, picture))
     return _upright(np.asarray(alpha, dtype=np.float32) / np.float32(255.0), picture.orientation)
 
 
-def off_white(image: Array, alpha: Array) -> Array:
+def uncomposite_white(image: Array, alpha: Array) -> Array:
     """Return the colours (height, width, 3) that, with ``alpha`` (height, width) in 0..1, look like ``image`` on white.
 
     Where nothing is seen of them, they are white.
@@ -86,15 +86,15 @@ def off_white(image: Array, alpha: Array) -> Array:
     return np.clip(255.0 - (255.0 - image) / np.maximum(share, 1.0 / 255.0), 0.0, 255.0).astype(np.float32)
 
 
-def _shrink(colours: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _shrink(colors: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Resample channel by channel: Pillow would take the void fourth channel for alpha, and a copy of the picture."""
-    if size == colours.size and colours.mode != "RGBA":
-        return colours
-    bands = "RGB" if colours.mode == "RGBA" else colours.getbands()
-    return Image.merge("".join(bands), [_resample(colours.getchannel(band), size) for band in bands])
+    if size == colors.size and colors.mode != "RGBA":
+        return colors
+    bands = "RGB" if colors.mode == "RGBA" else colors.getbands()
+    return Image.merge("".join(bands), [_resample(colors.getchannel(band), size) for band in bands])
 
 
-def _resample_deep(channel: NDArray[np.uint16], size: tuple[int, int]) -> Array:
+def _resample_16_bits(channel: NDArray[np.uint16], size: tuple[int, int]) -> Array:
     """Resample a 16-bit channel in float32, first along its rows, a strip at a time, so that it is copied only small.
 
     In Pillow's own 16-bit mode, bright edges would turn black.
@@ -108,7 +108,7 @@ def _resample(channel: Image.Image, size: tuple[int, int]) -> Image.Image:
     return channel if size == channel.size else channel.resize(size, Image.Resampling.LANCZOS)
 
 
-def _as_it_lies(size: tuple[int, int], picture: Picture) -> tuple[int, int]:
+def _stored_size(size: tuple[int, int], picture: Picture) -> tuple[int, int]:
     return (size[1], size[0]) if picture.orientation >= 5 else size
 
 

@@ -12,10 +12,10 @@ _PHOTO = (
     Base.SubsecTime, Base.SubsecTimeOriginal, Base.SubsecTimeDigitized,
 )  # fmt: skip
 
-_LONGEST = 2000
+_MAX_TEXT = 2000
 """Characters of a text that is carried over."""
 
-_MOST_PLACE = 10_000
+_MAX_GPS = 10_000
 """Bytes of GPS data that are carried over."""
 
 
@@ -35,7 +35,7 @@ def filter_exif(exif: Image.Exif | None, *, keep_gps: bool = False) -> Image.Exi
     return kept
 
 
-def texts(exif: Image.Exif) -> dict[int, str]:
+def tiff_tags(exif: Image.Exif) -> dict[int, str]:
     """Return the carried texts that have a place in a TIFF's main directory, by tag number; the date is the photo's."""
     taken = _texts(_directory(exif, IFD.Exif), (Base.DateTimeOriginal,))
     return _texts(exif, _IMAGE) | {int(Base.DateTime): date for date in taken.values()}
@@ -59,7 +59,7 @@ def _text(directory: Mapping[int, Any], tag: Base) -> str:
         value = directory.get(tag)
     except Exception:  # likewise: values are parsed when they are asked for
         return ""
-    return _as_utf8(value).strip("\0 ") if isinstance(value, str) and len(value) <= _LONGEST else ""
+    return _as_utf8(value).strip("\0 ") if isinstance(value, str) and len(value) <= _MAX_TEXT else ""
 
 
 def _as_utf8(text: str) -> str:
@@ -82,6 +82,6 @@ def _can_be_written(place: dict[int, Any]) -> bool:
     trial = Image.Exif()
     trial[IFD.GPSInfo] = place
     try:
-        return len(trial.tobytes()) <= _MOST_PLACE
+        return len(trial.tobytes()) <= _MAX_GPS
     except Exception:  # likewise, in the other direction
         return False

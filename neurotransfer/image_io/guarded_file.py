@@ -9,7 +9,7 @@ from PIL import Image
 
 from neurotransfer.system.errors import InputError
 
-MOST_BYTES = 700_000_000
+MAX_FILE_BYTES = 700_000_000
 """Bytes of a file: a picture of 100 million pixels of 16 bits has fewer."""
 
 _KINDS = (
@@ -20,15 +20,15 @@ _KINDS = (
     (stat.S_ISBLK, "device"),
 )
 
-_READS_OF_A_HEADER = 20_000
-_BYTES_OF_A_HEADER = 20_000_000
-_READS_OF_PIXELS = 2_000_000
-_BYTES_OF_A_PIXEL = 16
+_MAX_HEADER_READS = 20_000
+_MAX_HEADER_BYTES = 20_000_000
+_MAX_PIXEL_READS = 2_000_000
+_MAX_BYTES_PER_PIXEL = 16
 """Honest files ask for a tenth. Decoders go through hostile ones byte by byte, or gather what they find, for hours."""
 
 
-def check_file(path: Path, most_bytes: int) -> None:
-    """Raise `InputError` unless ``path`` is a file of 1 to ``most_bytes`` bytes; opens nothing."""
+def check_file(path: Path, max_bytes: int) -> None:
+    """Raise `InputError` unless ``path`` is a file of 1 to ``max_bytes`` bytes; opens nothing."""
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -40,9 +40,9 @@ def check_file(path: Path, most_bytes: int) -> None:
             raise InputError(f"{path} is a {name}; expected a picture file.")
     if found.st_size == 0:
         raise InputError(f"{path} is empty, 0 bytes; expected a picture file. Copy it anew.")
-    if found.st_size > most_bytes:
+    if found.st_size > max_bytes:
         raise InputError(
-            f"{path} has {found.st_size / 1e6:.0f} MB, more than {most_bytes / 1e6:.0f} MB; "
+            f"{path} has {found.st_size / 1e6:.0f} MB, more than {max_bytes / 1e6:.0f} MB; "
             "if it is a picture, save it smaller, or allow more with --max-pixels."
         )
 
@@ -56,12 +56,12 @@ class LimitedFile(io.BufferedReader):
         start = self.peek(12)[:12]
         # HEIC, AVIF and WebP are read whole; a TIFF file's tags may hold all layers of a drawing.
         whole = start[4:8] == b"ftyp" or start[:4] in (b"RIFF", b"II*\0", b"MM\0*")
-        self._bytes = _BYTES_OF_A_HEADER + (path.stat().st_size if whole else 0)
-        self._reads = _READS_OF_A_HEADER
+        self._bytes = _MAX_HEADER_BYTES + (path.stat().st_size if whole else 0)
+        self._reads = _MAX_HEADER_READS
 
-    def header_is_read(self, pixels: int) -> None:
+    def allow_pixels(self, pixels: int) -> None:
         """Give that many pixels their own, larger share of patience."""
-        self._bytes, self._reads = _BYTES_OF_A_HEADER + _BYTES_OF_A_PIXEL * pixels, _READS_OF_PIXELS
+        self._bytes, self._reads = _MAX_HEADER_BYTES + _MAX_BYTES_PER_PIXEL * pixels, _MAX_PIXEL_READS
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read as files do."""

@@ -15,7 +15,7 @@ _NODES = np.unique(np.rint(np.linspace(0.0, 255.0**0.5, 86) ** 2)).astype(np.uin
 """Of a table for deep pictures, along each channel: every level near black, where a linear profile is steepest, then
 ever fewer. Every value of a finer table would carry its rounding to 8 bits."""
 
-_SAME = 1
+_TOLERANCE = 1
 """Of 255: a profile that moves no colour further is sRGB under another name."""
 
 
@@ -57,7 +57,7 @@ class ToSrgb:
         assert converted is not None  # it is only where a picture is changed in place
         return converted
 
-    def deep(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+    def convert_float(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return float32 (height, width, 1 or 3) in 0..255 as float32 (height, width, 3) in 0..255, in sRGB.
 
         LittleCMS is asked for 8 bits at the nodes of a coarse table only; between them it is interpolated, so that
@@ -77,13 +77,13 @@ class ToSrgb:
         return np.moveaxis(converted.reshape(*(len(_NODES),) * axes, 3), -1, 0).copy()
 
     @property
-    def changes_nothing(self) -> bool:
+    def is_srgb(self) -> bool:
         """Whether the profile's colours are sRGB's."""
         if self._mode not in ("L", "RGB"):
             return False
         grid = _grid(self._mode, np.arange(0, 256, 15, dtype=np.uint8))
         difference = np.asarray(self(grid), dtype=np.int16) - np.asarray(grid.convert("RGB"), dtype=np.int16)
-        return bool(np.abs(difference).max() <= _SAME)
+        return bool(np.abs(difference).max() <= _TOLERANCE)
 
 
 def _grid(mode: str, values: NDArray[np.uint8]) -> Image.Image:
@@ -105,6 +105,6 @@ def to_srgb(profile: bytes | None, mode: str) -> ToSrgb | None:
         if not profile:
             return None
         way = ToSrgb(ImageCms.ImageCmsProfile(io.BytesIO(profile)), mode)
-        return None if way.changes_nothing else way
+        return None if way.is_srgb else way
     except (OSError, TypeError, ImageCms.PyCMSError) as error:
         raise ValueError(str(error) or "it is broken") from error

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageChops, UnidentifiedImageError
 
 from neurotransfer.image_io.exif import filter_exif
-from neurotransfer.image_io.guarded_file import MOST_BYTES, LimitedFile, check_file, load
+from neurotransfer.image_io.guarded_file import MAX_FILE_BYTES, LimitedFile, check_file, load
 from neurotransfer.image_io.icc import ToSrgb, to_srgb
 from neurotransfer.image_io.sixteen_bit import MAX_DEEP_PIXELS, deep_colors, lay_over_white, raw_mode, scale_gray
 from neurotransfer.image_io.tiff_layout import MAGIC_NUMBERS, Tags, find_layout
@@ -26,10 +26,16 @@ from neurotransfer.system.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-MOST_PIXELS = 200_000_000
+MAX_PIXELS = 200_000_000
 """Pixels of a picture file, unless more are allowed: the largest telephones' photos."""
 
-_MOST_OF = {"TIFF": 160_000_000, "HEIF": 140_000_000, "AVIF": 140_000_000, "WEBP": 80_000_000, "JPEG2000": 70_000_000}
+_MAX_PIXELS_OF = {
+    "TIFF": 160_000_000,
+    "HEIF": 140_000_000,
+    "AVIF": 140_000_000,
+    "WEBP": 80_000_000,
+    "JPEG2000": 70_000_000,
+}
 """Likewise, of formats whose decoders hold several copies. All stay below 1.5 GB (bench/fuzz.py)."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF", "GIF", "BMP", "JPEG2000")
@@ -45,7 +51,7 @@ _BEGIN = 256
 _PROCESS_WIDE = threading.RLock()
 """Held while the limit, logs and warnings of the whole process are changed: another thread would keep our values."""
 
-_SPREAD = {"L;2": 85, "L;4": 17}
+_TO_8_BITS = {"L;2": 85, "L;4": 17}
 """Pillow's name for grey samples of a PNG file -> its factor from them to 8 bits, which the transparent one lacks."""
 
 
@@ -56,7 +62,7 @@ class Picture:
     Turning it and converting its colours wait until it is small: large photos fit into the memory once, not twice.
     """
 
-    colours: Image.Image | NDArray[np.uint16] = field(repr=False)
+    colors: Image.Image | NDArray[np.uint16] = field(repr=False)
     """Laid over white. 8 bits: mode L, RGB, CMYK, LAB, or RGBA whose fourth channel means nothing.
     16 bits: (height, width, 1 or 3), white is 65535."""
     alpha: Image.Image | None = field(default=None, repr=False)
@@ -71,24 +77,24 @@ class Picture:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the upright picture."""
-        if isinstance(self.colours, Image.Image):
-            width, height = self.colours.size
+        if isinstance(self.colors, Image.Image):
+            width, height = self.colors.size
         else:
-            height, width = self.colours.shape[:2]
+            height, width = self.colors.shape[:2]
         return (height, width) if self.orientation >= 5 else (width, height)
 
 
 def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
     """Decode a picture file: the first frame or page, at most ``max_pixels`` large.
 
-    None stands for `MOST_PIXELS`, or less for formats that take more memory.
+    None stands for `MAX_PIXELS`, or less for formats that take more memory.
 
     Raises:
         InputError: there is no such file, or it is none that can be read as a picture.
     """
     begin = b""
     try:
-        check_file(path, max(MOST_BYTES, 8 * (max_pixels or 0)))
+        check_file(path, max(MAX_FILE_BYTES, 8 * (max_pixels or 0)))
         with _quiet_pillow(), LimitedFile(path) as file:
             begin = file.peek(_BEGIN)[:_BEGIN]
             if begin[:4] in MAGIC_NUMBERS and (deep := _read_deep_tiff(path, file, max_pixels)):
@@ -96,7 +102,7 @@ def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
             file.seek(0)
             with Image.open(file, formats=_known_formats(path, begin)) as opened:
                 _check_size(path, opened.size, opened.format, max_pixels)
-                file.header_is_read(opened.width * opened.height)
+                file.allow_pixels(opened.width * opened.height)
                 return decode(opened, path)
     except InputError:
         raise
@@ -133,7 +139,7 @@ def _read_deep_tiff(path: Path, file: LimitedFile, max_pixels: int | None) -> Pi
     exif.load_from_fp(file, tags.offset)
     profile, orientation, kept = exif.get(_ICC_PROFILE), _orientation(exif), filter_exif(exif, keep_gps=True)
     del exif  # it holds all that the file has besides its pixels
-    file.header_is_read(pixels)
+    file.allow_pixels(pixels)
     if layout.mode == "L":
         colors, opacity = read_samples(file, tags, layout)
         white = 4095.0 if layout.bits == 12 else None
@@ -147,7 +153,7 @@ def _read_deep_tiff(path: Path, file: LimitedFile, max_pixels: int | None) -> Pi
     if colors.dtype == np.uint8:
         picture = Image.frombuffer(layout.mode, colors.shape[1::-1], colors.reshape(-1), "raw", layout.mode, 0, 1)
     alpha = None if opacity is None or opacity.min() == 255 else Image.fromarray(opacity)
-    return Picture(picture, alpha, orientation, _way_to_srgb(profile, layout.mode, path), kept)
+    return Picture(picture, alpha, orientation, _conversion(profile, layout.mode, path), kept)
 
 
 def decode(opened: Image.Image, path: Path | None = None) -> Picture:
@@ -156,26 +162,26 @@ def decode(opened: Image.Image, path: Path | None = None) -> Picture:
     load(opened)
     profile, exif = opened.info.get("icc_profile"), _exif(opened)
     orientation, kept = _orientation(exif), filter_exif(exif, keep_gps=True)
-    colours, alpha, mode = _colours(opened, path, name)
+    colors, alpha, mode = _colors(opened, path, name)
     if alpha is not None and alpha.getextrema() == (255, 255):
         alpha = None
-    return Picture(colours, alpha, orientation, _way_to_srgb(profile, mode, path), kept)
+    return Picture(colors, alpha, orientation, _conversion(profile, mode, path), kept)
 
 
-def _colours(
+def _colors(
     picture: Image.Image, path: Path | None, name: str
 ) -> tuple[Image.Image | NDArray[np.uint16], Image.Image | None, str]:
     """Return a loaded picture's colours, laid over white, its alpha, and the mode that its profile should be for."""
     if deep := deep_colors(picture, path, name):
         return deep
     if picture.mode == "L" and isinstance(key := picture.info.get("transparency"), int):
-        picture.info["transparency"] = key * _SPREAD.get(name, 1)
-    colours, alpha = _eight_bits(picture)
-    return colours, alpha, "RGB" if colours.mode == "RGBA" else colours.mode
+        picture.info["transparency"] = key * _TO_8_BITS.get(name, 1)
+    colors, alpha = _eight_bits(picture)
+    return colors, alpha, "RGB" if colors.mode == "RGBA" else colors.mode
 
 
 def _check_size(path: Path, size: tuple[int, int], form: str | None, max_pixels: int | None) -> None:
-    most = _MOST_OF.get(form or "", MOST_PIXELS) if max_pixels is None else max_pixels
+    most = _MAX_PIXELS_OF.get(form or "", MAX_PIXELS) if max_pixels is None else max_pixels
     if size[0] * size[1] > most:
         raise InputError(
             f"{path} says that it is {size[0]}x{size[1]} pixels, more than {most:,}; "
@@ -228,7 +234,7 @@ def _quiet_pillow() -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = limit
 
 
-def _way_to_srgb(profile: bytes | None, mode: str, path: Path | None) -> ToSrgb | None:
+def _conversion(profile: bytes | None, mode: str, path: Path | None) -> ToSrgb | None:
     try:
         return to_srgb(profile, mode)
     except ValueError as error:
@@ -258,14 +264,14 @@ def _eight_bits(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]:
         picture.paste((255, 255, 255), mask=ImageChops.invert(alpha))
         return picture, alpha
     if picture.has_transparency_data:
-        grey = picture.mode in ("1", "L", "LA", "La")
+        gray = picture.mode in ("1", "L", "LA", "La")
         if picture.mode not in ("LA", "RGBA"):
-            picture = picture.convert("LA" if grey else "RGBA")
+            picture = picture.convert("LA" if gray else "RGBA")
         alpha = picture.getchannel("A")
-        colours = picture.getchannel("L") if grey else picture
+        colors = picture.getchannel("L") if gray else picture
         # In place, and the alpha of RGBA stays as a void channel: a copy without it would double the memory.
-        colours.paste(255 if grey else (255,) * 4, mask=ImageChops.invert(alpha))
-        return colours, alpha
+        colors.paste(255 if gray else (255,) * 4, mask=ImageChops.invert(alpha))
+        return colors, alpha
     if picture.mode == "1":
         return picture.convert("L"), None
     if picture.mode in ("L", "RGB", "CMYK", "LAB"):

@@ -12,8 +12,8 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from neurotransfer.image_io.arrays import off_white, to_uint8, to_uint16
-from neurotransfer.image_io.exif import as_bytes, texts
+from neurotransfer.image_io.arrays import to_uint8, to_uint16, uncomposite_white
+from neurotransfer.image_io.exif import as_bytes, tiff_tags
 from neurotransfer.image_io.icc import srgb_profile
 from neurotransfer.system.errors import InputError, NeurotransferError
 from neurotransfer.system.files import atomic_file
@@ -34,11 +34,11 @@ SAVE_OPTIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
 DEEP_EXTENSIONS = (".png", ".tif", ".tiff")
 """Extensions of the formats that hold 16 bits a channel."""
 
-_LONGEST_SIDES = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}
+_MAX_SIDES = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}
 """Extension of a result -> the most pixels that a side may have, where a print comes near it."""
 
 ALPHAS = ("keep", "flatten")
-_CLEAR_FORMATS = ("PNG", "WEBP", "TIFF")
+_ALPHA_FORMATS = ("PNG", "WEBP", "TIFF")
 """Pillow's formats that hold an alpha channel."""
 
 _INCH = 0.0254  # metres
@@ -58,10 +58,10 @@ def check_extension(path: Path, bits: int = 8) -> None:
 
 def check_size(path: Path, size: tuple[int, int]) -> None:
     """Raise `InputError` unless a result of that width and height can be saved under this name."""
-    longest = _LONGEST_SIDES.get(path.suffix.lower())
-    if longest is not None and max(size) > longest:
+    max_side = _MAX_SIDES.get(path.suffix.lower())
+    if max_side is not None and max(size) > max_side:
         raise InputError(
-            f"{path} cannot hold {size[0]}x{size[1]} pixels: the format ends at {longest} a side; "
+            f"{path} cannot hold {size[0]}x{size[1]} pixels: the format ends at {max_side} a side; "
             f"use {', '.join(DEEP_EXTENSIONS)}."
         )
 
@@ -99,14 +99,14 @@ def save_image(
     check_extension(path, bits)
     check_size(path, (image.shape[1], image.shape[0]))
     kind, options = SAVE_OPTIONS[path.suffix.lower()]
-    if alpha is not None and kind in _CLEAR_FORMATS:
-        image = np.dstack([off_white(image, alpha), alpha * np.float32(255.0)])
+    if alpha is not None and kind in _ALPHA_FORMATS:
+        image = np.dstack([uncomposite_white(image, alpha), alpha * np.float32(255.0)])
     with atomic_file(path) as temporary:
         try:
             if kind == "TIFF":
                 _save_tiff(temporary, to_uint8(image) if bits == 8 else to_uint16(image), dpi, exif)
             elif bits == 16:
-                _save_deep_png(temporary, image, dpi, exif)
+                _save_16_bit_png(temporary, image, dpi, exif)
             else:
                 _save_8_bits(temporary, kind, options, image, text, dpi, exif)
         except ValueError as error:  # Pillow's, of what a format cannot hold
@@ -146,7 +146,7 @@ class _PngWriter(png.Writer):  # type: ignore[misc]
             png.write_chunk(outfile, b"eXIf", self.exif)
 
 
-def _save_deep_png(path: Path, image: Array, dpi: float | None, exif: Image.Exif | None) -> None:
+def _save_16_bit_png(path: Path, image: Array, dpi: float | None, exif: Image.Exif | None) -> None:
     height, width, channels = image.shape
     density = round(dpi / _INCH) if dpi else None
     writer = _PngWriter(
@@ -170,5 +170,5 @@ def _save_tiff(path: Path, image: NDArray[Any], dpi: float | None, exif: Image.E
         resolution=(dpi, dpi) if dpi else None,
         resolutionunit="INCH" if dpi else None,
         iccprofile=srgb_profile(),
-        extratags=[(tag, "s", 0, text.encode(), True) for tag, text in (texts(exif).items() if exif else ())],
+        extratags=[(tag, "s", 0, text.encode(), True) for tag, text in (tiff_tags(exif).items() if exif else ())],
     )

@@ -98,7 +98,7 @@ def _read_as(path: Path, name: str) -> Image.Image:
     """Read a PNG file under another of Pillow's names for its samples."""
     with LimitedFile(path) as file, Image.open(file, formats=["PNG"]) as picture:
         assert isinstance(picture, ImageFile.ImageFile)
-        file.header_is_read(picture.width * picture.height)
+        file.allow_pixels(picture.width * picture.height)
         picture.tile = [
             tile._replace(args=(name, *tile.args[1:]) if isinstance(tile.args, tuple) else name)
             for tile in picture.tile

@@ -30,9 +30,9 @@ def cmyk_profile(lab_of):
     return _profile("prtr", "CMYK", "Lab ", {"A2B0": lut, "A2B1": lut})
 
 
-def to_srgb(colours, primaries, gamma=2.2):
+def to_srgb(colors, primaries, gamma=2.2):
     """The definition of the conversion in float64: (..., 3) in 0..255."""
-    linear = (np.asarray(colours) / 255.0) ** (round(gamma * 256) / 256)
+    linear = (np.asarray(colors) / 255.0) ** (round(gamma * 256) / 256)
     mixed = linear @ np.array(primaries) @ np.linalg.inv(np.array(SRGB))
     return encode(np.clip(mixed, 0.0, 1.0))
 

@@ -17,8 +17,8 @@ from neurotransfer.system.types import fit
 
 
 def test_every_mode_becomes_rgb(tmp_path):
-    colour = (200, 40, 90)
-    base = Image.new("RGB", (40, 30), colour)
+    color = (200, 40, 90)
+    base = Image.new("RGB", (40, 30), color)
     cases = {
         "rgb.png": base,
         "palette.png": base.quantize(),
@@ -32,13 +32,13 @@ def test_every_mode_becomes_rgb(tmp_path):
         found = load_image(tmp_path / name)
         assert found.shape == (30, 40, 3)
         assert found.dtype == np.float32
-        assert np.abs(found - colour).max() <= 3, name
+        assert np.abs(found - color).max() <= 3, name
 
 
-@pytest.mark.parametrize(("mode", "grey"), [("L", 77), ("1", 255), ("LA", (77, 255))])
-def test_grey_becomes_three_equal_channels(tmp_path, mode, grey):
-    Image.new(mode, (8, 8), grey).save(tmp_path / "grey.png")
-    expected = grey[0] if isinstance(grey, tuple) else grey
+@pytest.mark.parametrize(("mode", "gray"), [("L", 77), ("1", 255), ("LA", (77, 255))])
+def test_grey_becomes_three_equal_channels(tmp_path, mode, gray):
+    Image.new(mode, (8, 8), gray).save(tmp_path / "grey.png")
+    expected = gray[0] if isinstance(gray, tuple) else gray
     assert np.unique(load_image(tmp_path / "grey.png")).tolist() == [expected]
 
 
@@ -176,12 +176,12 @@ def test_a_failed_save_leaves_the_old_file_and_no_other(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["kept.png"]
 
 
-@pytest.mark.parametrize(("name", "longest"), [("a.webp", 16_383), ("a.JPG", 65_500), ("a.jpeg", 65_500)])
-def test_sides_longer_than_the_format_allows_are_refused(tmp_path, name, longest):
-    save_image(tmp_path / name, np.zeros((1, longest, 3), np.float32))
+@pytest.mark.parametrize(("name", "max_side"), [("a.webp", 16_383), ("a.JPG", 65_500), ("a.jpeg", 65_500)])
+def test_sides_longer_than_the_format_allows_are_refused(tmp_path, name, max_side):
+    save_image(tmp_path / name, np.zeros((1, max_side, 3), np.float32))
     (tmp_path / name).unlink()
-    with pytest.raises(InputError, match=f"{name} cannot hold 1x{longest + 1} pixels: .* {longest} a side; use"):
-        save_image(tmp_path / name, np.zeros((longest + 1, 1, 3), np.float32))
+    with pytest.raises(InputError, match=f"{name} cannot hold 1x{max_side + 1} pixels: .* {max_side} a side; use"):
+        save_image(tmp_path / name, np.zeros((max_side + 1, 1, 3), np.float32))
     assert not list(tmp_path.iterdir())
     check_size(tmp_path / "a.png", (100_000, 1))
 

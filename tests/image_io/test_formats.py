@@ -63,7 +63,7 @@ def test_avif_with_a_brand_shared_with_heic_is_read(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.gif", "a.webp", "a.tif", "a.png", "a.avif"])
 def test_the_first_of_several_frames_is_read(tmp_path, name):
-    first, second = (Image.new("RGB", (32, 32), colour) for colour in ("red", "blue"))
+    first, second = (Image.new("RGB", (32, 32), color) for color in ("red", "blue"))
     first.save(tmp_path / name, save_all=True, append_images=[second])
     with Image.open(tmp_path / name) as picture:
         assert picture.n_frames == 2

@@ -91,9 +91,9 @@ def test_profiles_are_exact_near_black(tmp_path, gamma, depth):
     levels = np.repeat(np.linspace(0, 255, 2041), 3).reshape(1, -1, 3)
     ramp = np.rint(levels * (257 if depth == 16 else 1)).astype(np.uint16 if depth == 16 else np.uint8)
     levels = ramp / (257 if depth == 16 else 1)
-    grey, colour = icc.gray_profile(gamma), icc.rgb_profile(icc.SRGB, gamma)
-    tifffile.imwrite(tmp_path / "colour.tif", ramp, photometric="rgb", iccprofile=colour)
-    tifffile.imwrite(tmp_path / "grey.tif", ramp[..., 0], photometric="minisblack", iccprofile=grey)
+    gray, color = icc.gray_profile(gamma), icc.rgb_profile(icc.SRGB, gamma)
+    tifffile.imwrite(tmp_path / "colour.tif", ramp, photometric="rgb", iccprofile=color)
+    tifffile.imwrite(tmp_path / "grey.tif", ramp[..., 0], photometric="minisblack", iccprofile=gray)
     assert np.abs(load_image(tmp_path / "colour.tif") - icc.to_srgb(levels, icc.SRGB, gamma)).max() < 0.6
     assert (
         np.abs(load_image(tmp_path / "grey.tif") - icc.encode((levels / 255) ** (round(gamma * 256) / 256))).max() < 0.6

@@ -58,8 +58,8 @@ def test_16_bit_files_keep_16_bits(tmp_path, kind):
         tifffile.imwrite(path, planes, photometric="rgb", planarconfig="separate", compression="zlib", predictor=True)
     elif "la" in kind.split():
         order, alpha = ">" if "big" in kind else "<", "assocalpha" if "premul" in kind else "unassalpha"
-        grey = np.dstack([rgb[..., :1], opaque])
-        tifffile.imwrite(path, grey, photometric="minisblack", extrasamples=[alpha], byteorder=order)
+        gray = np.dstack([rgb[..., :1], opaque])
+        tifffile.imwrite(path, gray, photometric="minisblack", extrasamples=[alpha], byteorder=order)
     elif kind in ("rgba tif", "premultiplied tif", "rgba planes tif", "premultiplied planes tif"):
         alpha = "assocalpha" if "premul" in kind else "unassalpha"
         rgba, config = np.dstack([rgb, opaque]), "contig"
@@ -96,10 +96,10 @@ def test_lzw_planes_keep_16_bits(tmp_path, order):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_16_bit_alpha_is_composited_over_white(tmp_path, channels, alpha, layout):
     """As the same colours and the same alpha of 8 bits are; colours that are multiplied by it say so."""
-    colours = np.stack([RAMP, RAMP[::-1], RAMP + 5], axis=-1).reshape(20, 30, 3)[..., :channels]
+    colors = np.stack([RAMP, RAMP[::-1], RAMP + 5], axis=-1).reshape(20, 30, 3)[..., :channels]
     opacity = (np.arange(600) * 109).astype(np.uint16).reshape(20, 30, 1) // 257 * 257
     share = opacity / 65535.0
-    stored = np.rint(colours * share).astype(np.uint16) if alpha == "assocalpha" else colours
+    stored = np.rint(colors * share).astype(np.uint16) if alpha == "assocalpha" else colors
     samples = np.dstack([stored, opacity])
     tifffile.imwrite(
         tmp_path / "a.tif",
@@ -110,8 +110,8 @@ def test_16_bit_alpha_is_composited_over_white(tmp_path, channels, alpha, layout
     )
     picture = open_picture(tmp_path / "a.tif")
     assert np.array_equal(np.asarray(picture.alpha), opacity[..., 0] // 257)
-    assert np.abs(load_image(tmp_path / "a.tif") - (colours * share / 257 + 255 * (1 - share))).max() < 0.006
-    assert np.abs(load_image(tmp_path / "a.tif") - colours / 257).max() > 100
+    assert np.abs(load_image(tmp_path / "a.tif") - (colors * share / 257 + 255 * (1 - share))).max() < 0.006
+    assert np.abs(load_image(tmp_path / "a.tif") - colors / 257).max() > 100
 
 
 def test_lzw_planes_with_associated_alpha_keep_16_bits(tmp_path):

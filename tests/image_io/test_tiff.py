@@ -40,7 +40,7 @@ def test_every_layout_of_16_bit_tiff_is_exact(tmp_path, order, planes, options):
     if "bigtiff" in options:
         order = "<"  # Pillow does not read the tags of the other
     tifffile.imwrite(tmp_path / "a.tif", samples, photometric="rgb", planarconfig=planes, byteorder=order, **options)
-    assert np.array_equal(open_picture(tmp_path / "a.tif").colours, NOISE)
+    assert np.array_equal(open_picture(tmp_path / "a.tif").colors, NOISE)
 
 
 @pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "packbits", "zstd"])
@@ -48,7 +48,7 @@ def test_every_layout_of_16_bit_tiff_is_exact(tmp_path, order, planes, options):
 def test_grey_packed_by_libtiff_is_exact(tmp_path, compression, predictor):
     options = {} if compression == "packbits" else {"tiffinfo": {317: predictor}}
     Image.fromarray(NOISE[..., 0]).save(tmp_path / "a.tif", compression=compression, **options)
-    assert np.array_equal(open_picture(tmp_path / "a.tif").colours[..., 0], NOISE[..., 0])
+    assert np.array_equal(open_picture(tmp_path / "a.tif").colors[..., 0], NOISE[..., 0])
 
 
 @pytest.mark.parametrize("predictor", [1, 2, 3])
@@ -64,7 +64,7 @@ def test_lzw_with_predictor_is_exact(tmp_path):
     differences = np.diff(NOISE, axis=1, prepend=np.uint16(0))
     data = tiff.lzw(differences.astype("<u2").tobytes())
     (tmp_path / "a.tif").write_bytes(tiff.tiff_file(RGB | {259: 5, 278: 70, 317: 2}, [data]))
-    assert np.array_equal(open_picture(tmp_path / "a.tif").colours, NOISE)
+    assert np.array_equal(open_picture(tmp_path / "a.tif").colors, NOISE)
 
 
 @pytest.mark.parametrize("planes", ["contig", "separate"])
@@ -72,9 +72,9 @@ def test_16_bit_cmyk_is_read_with_8_bits(tmp_path, planes):
     inks = np.dstack([NOISE, NOISE[::-1, :, :1]])
     stored = np.moveaxis(inks, -1, 0) if planes == "separate" else inks
     tifffile.imwrite(tmp_path / "a.tif", stored, photometric="separated", planarconfig=planes)
-    colours = open_picture(tmp_path / "a.tif").colours
-    assert colours.mode == "CMYK"
-    assert np.array_equal(np.asarray(colours), inks >> 8)
+    colors = open_picture(tmp_path / "a.tif").colors
+    assert colors.mode == "CMYK"
+    assert np.array_equal(np.asarray(colors), inks >> 8)
 
 
 @pytest.mark.parametrize("planes", ["contig", "separate"])
@@ -86,8 +86,8 @@ def test_very_large_16_bit_tiff_is_read_with_8_bits(tmp_path, monkeypatch, plane
     stored = np.moveaxis(samples, -1, 0) if planes == "separate" else samples
     tifffile.imwrite(tmp_path / "a.tif", stored, photometric="rgb", planarconfig=planes, extrasamples=["unassalpha"])
     picture = open_picture(tmp_path / "a.tif")
-    assert picture.colours.mode == "RGB"
-    assert np.array_equal(np.asarray(picture.colours), np.where(alpha == 0, 255, NOISE >> 8))
+    assert picture.colors.mode == "RGB"
+    assert np.array_equal(np.asarray(picture.colors), np.where(alpha == 0, 255, NOISE >> 8))
     assert np.array_equal(np.asarray(picture.alpha), alpha[..., 0] >> 8)
 
 
@@ -128,11 +128,11 @@ def test_damaged_16_bit_tiff_is_refused_in_a_sentence(tmp_path, tags, pieces, re
 
 
 def hostile_file(name):
-    long, grey = np.full(20_000_000, 300), {256: 64, 257: 64, 258: 16, 262: 1, 277: 1}
+    long, gray = np.full(20_000_000, 300), {256: 64, 257: 64, 258: 16, 262: 1, 277: 1}
     if name == "20 million strips":
-        return tiff.tiff_file(grey | {273: long, 279: long}, [])
+        return tiff.tiff_file(gray | {273: long, 279: long}, [])
     if name == "20 million bits":
-        return tiff.tiff_file(grey | {258: long, 277: 20_000_000}, [b""])
+        return tiff.tiff_file(gray | {258: long, 277: 20_000_000}, [b""])
     if name == "a strip that unpacks to 500 MB":
         return tiff.tiff_file(RGB | {259: 8, 278: 70}, [zlib.compress(bytes(500_000_000), 1)])
     return tiff.tiff_file(RGB | {256: 9_900, 257: 9_900, 259: 1, 278: 9_900}, [b""])

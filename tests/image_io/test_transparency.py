@@ -5,7 +5,7 @@ import png
 import pytest
 from PIL import Image
 
-from neurotransfer.image_io.arrays import load_image, off_white, opacity, open_picture, pixels
+from neurotransfer.image_io.arrays import load_image, opacity, open_picture, pixels, uncomposite_white
 from neurotransfer.image_io.saving import save_image
 from tests.image_io.pictures import COLORS, deep_png
 
@@ -63,9 +63,9 @@ def test_transparent_grey_of_png_becomes_alpha(tmp_path, bits):
 
 
 def test_transparent_color_of_16_bit_png_becomes_alpha(tmp_path):
-    colours = [65535, 0, 0, 65535, 0, 1, 0, 0, 65535]
+    colors = [65535, 0, 0, 65535, 0, 1, 0, 0, 65535]
     with (tmp_path / "a.png").open("wb") as file:
-        png.Writer(3, 1, greyscale=False, bitdepth=16, transparent=(65535, 0, 0)).write(file, [colours])
+        png.Writer(3, 1, greyscale=False, bitdepth=16, transparent=(65535, 0, 0)).write(file, [colors])
     picture = open_picture(tmp_path / "a.png")
     assert opacity(picture, (3, 1)).tolist() == [[0, 1, 1]]
     assert pixels(picture)[0] == pytest.approx(np.array([[255, 255, 255], [255, 0, 1 / 257], [0, 0, 255]]), abs=1e-4)
@@ -81,11 +81,11 @@ def test_opaque_alpha_is_dropped(tmp_path):
 def test_uncompositing_white_is_the_inverse_of_compositing():
     generator = np.random.default_rng(1)
     alpha = generator.uniform(0.2, 1.0, (8, 8)).astype(np.float32)
-    colours = generator.uniform(0, 255, (8, 8, 3)).astype(np.float32)
-    seen = 255 - (255 - colours) * alpha[..., np.newaxis]
-    assert np.abs(off_white(seen, alpha) - colours).max() < 0.01
-    assert np.abs(seen - colours).max() > 50
-    clear = off_white(np.full((8, 8, 3), 255, np.float32), np.zeros((8, 8), np.float32))
+    colors = generator.uniform(0, 255, (8, 8, 3)).astype(np.float32)
+    seen = 255 - (255 - colors) * alpha[..., np.newaxis]
+    assert np.abs(uncomposite_white(seen, alpha) - colors).max() < 0.01
+    assert np.abs(seen - colors).max() > 50
+    clear = uncomposite_white(np.full((8, 8, 3), 255, np.float32), np.zeros((8, 8), np.float32))
     assert np.unique(clear).tolist() == [255]
 
 
