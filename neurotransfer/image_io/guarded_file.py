@@ -39,7 +39,7 @@ def check_file(path: Path, max_bytes: int) -> None:
         if is_kind(found.st_mode):  # opening a pipe would wait for ever, a device may do anything
             raise InputError(f"{path} is a {name}; expected a picture file.")
     if found.st_size == 0:
-        raise InputError(f"{path} is empty, 0 bytes; expected a picture file. Copy it anew.")
+        raise InputError(f"{path} is empty, 0 bytes; expected a picture file. Copy it again.")
     if found.st_size > max_bytes:
         raise InputError(
             f"{path} has {found.st_size / 1e6:.0f} MB, more than {max_bytes / 1e6:.0f} MB; "

@@ -109,7 +109,7 @@ def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
     except UnidentifiedImageError:
         if begin[:4] in (b"II*\0", b"MM\0*"):
             raise InputError(
-                f"{path} is a TIFF picture, but a damaged or unusual one; save it anew, as RGB or PNG."
+                f"{path} is a TIFF picture, but a damaged or unusual one; save it again, as RGB or PNG."
             ) from None
         raise InputError(
             f"{path} is not a picture of a known format; expected JPEG, PNG, WebP, TIFF, HEIC or AVIF."

@@ -25,7 +25,7 @@ def test_dangling_symlinks_pipes_and_devices_are_not_opened(tmp_path):
         (tmp_path / "link.png", "link.png is a link to nowhere.png, where there is nothing."),
         (tmp_path / "pipe.png", "pipe.png is a named pipe; expected a picture file."),
         ("/dev/zero", "/dev/zero is a device; expected a picture file."),
-        (tmp_path / "empty.png", "empty.png is empty, 0 bytes; expected a picture file. Copy it anew."),
+        (tmp_path / "empty.png", "empty.png is empty, 0 bytes; expected a picture file. Copy it again."),
         (tmp_path / "round.png", "round.png cannot be read as a picture: Too many levels of symbolic links."),
         ("a\0.png", "cannot be read as a picture: embedded null byte."),
     ):
