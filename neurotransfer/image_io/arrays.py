@@ -1,4 +1,4 @@
-"""Pictures -> float32 arrays (height, width, 3), upright sRGB in 0..255, of any size.
+"""Converts pictures to float32 arrays (height, width, 3): upright, sRGB in 0..255, of any size.
 
 Knows nothing of TensorFlow or of style transfer.
 """
@@ -15,17 +15,17 @@ from neurotransfer.system.errors import InputError
 from neurotransfer.system.types import Array
 
 Source = str | Path | Picture | Image.Image | NDArray[Any]
-"""What may stand for a picture: a file's path, a Pillow picture, or an array (height, width, 3) in 0..255."""
+"""The kinds of pictures that functions take: a path, a Pillow picture, or an array (height, width, 3) in 0..255."""
 
 _STRIP = 256
-"""Rows that are worked on at once, where a whole large picture would take memory."""
+"""Rows that are converted at once; a copy of a whole large picture would take too much memory."""
 
 
 def open_picture(source: Source, max_pixels: int | None = None) -> Picture:
-    """Return ``source`` as a `Picture`: decoded, laid over white.
+    """Return ``source`` as a `Picture`: decoded, and composited over white.
 
-    ``max_pixels`` is the most that a file may have; None: 200 million, or less for formats that take more memory.
-    Arrays and Pillow pictures have no limit.
+    ``max_pixels`` is a limit for files; None: 200 million, or less for formats that take more memory. Arrays and Pillow
+    pictures have no limit.
 
     Raises:
         InputError: there is no such file, it is a folder, a device or a pipe, or it cannot be read as a picture.
@@ -34,7 +34,7 @@ def open_picture(source: Source, max_pixels: int | None = None) -> Picture:
         return source
     if isinstance(source, Image.Image):
         try:
-            return decode(source.copy())  # it is worked on in place
+            return decode(source.copy())  # decoding changes it in place
         except ValueError as error:
             raise InputError(f"The picture cannot be used: {error}.") from None
     if isinstance(source, np.ndarray):
@@ -55,7 +55,7 @@ def _from_array(array: NDArray[Any]) -> Picture:
 def pixels(picture: Picture, size: tuple[int, int] | None = None) -> Array:
     """Return an upright sRGB array, float32 (height, width, 3) in 0..255, resampled (Lanczos) to ``size``.
 
-    ``size`` is (width, height), upright; None: the picture's own. A 16-bit picture keeps its steps between 0..255's.
+    ``size`` is (width, height) of the upright picture; None: its own size. Of 16 bits, no level is lost.
     """
     size = _stored_size(size or picture.size, picture)
     if isinstance(picture.colors, Image.Image):
@@ -78,16 +78,17 @@ def opacity(picture: Picture, size: tuple[int, int]) -> Array | None:
 
 
 def uncomposite_white(image: Array, alpha: Array) -> Array:
-    """Return the colours (height, width, 3) that, with ``alpha`` (height, width) in 0..1, look like ``image`` on white.
+    """Return the colors that become ``image`` when they are composited over white with ``alpha``.
 
-    Where nothing is seen of them, they are white.
+    ``image`` and the result are (height, width, 3) in 0..255, ``alpha`` is (height, width) in 0..1. Where ``alpha`` is
+    0, the result is white.
     """
     share = alpha[..., np.newaxis]
     return np.clip(255.0 - (255.0 - image) / np.maximum(share, 1.0 / 255.0), 0.0, 255.0).astype(np.float32)
 
 
 def _shrink(colors: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Resample channel by channel: Pillow would take the void fourth channel for alpha, and a copy of the picture."""
+    """Resample channel by channel: Pillow would take the fourth channel for alpha, and copy the picture."""
     if size == colors.size and colors.mode != "RGBA":
         return colors
     bands = "RGB" if colors.mode == "RGBA" else colors.getbands()
@@ -95,9 +96,10 @@ def _shrink(colors: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def _resample_16_bits(channel: NDArray[np.uint16], size: tuple[int, int]) -> Array:
-    """Resample a 16-bit channel in float32, first along its rows, a strip at a time, so that it is copied only small.
+    """Resample a 16-bit channel in float32.
 
-    In Pillow's own 16-bit mode, bright edges would turn black.
+    Rows are resampled first, a strip at a time, so that no large float32 copy is made. Pillow's own 16-bit mode is not
+    used: where Lanczos overshoots, its values wrap around, and bright edges turn black.
     """
     strips = (channel[top : top + _STRIP].astype(np.float32) for top in range(0, len(channel), _STRIP))
     narrow = [np.asarray(_resample(Image.fromarray(strip), (size[0], len(strip)))) for strip in strips]
@@ -113,7 +115,7 @@ def _stored_size(size: tuple[int, int], picture: Picture) -> tuple[int, int]:
 
 
 def _upright(image: Array, orientation: int) -> Array:
-    """Turn an array whose pixels lie as EXIF's number says."""
+    """Turn an array that is stored with EXIF's number ``orientation``, 1 to 8, upright."""
     if orientation >= 5:
         image = image.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -124,7 +126,7 @@ def _upright(image: Array, orientation: int) -> Array:
 
 
 def resize(image: Array, size: tuple[int, int]) -> Array:
-    """Return any float32 (height, width, 3) array resampled (bicubic) to ``size`` (width, height), not clipped."""
+    """Return a float32 array (height, width, 3) resampled (bicubic) to ``size`` (width, height). Nothing is clipped."""
     channels = [
         np.asarray(Image.fromarray(channel).resize(size, Image.Resampling.BICUBIC))
         for channel in np.moveaxis(np.ascontiguousarray(image, dtype=np.float32), -1, 0)
@@ -133,19 +135,19 @@ def resize(image: Array, size: tuple[int, int]) -> Array:
 
 
 def to_uint8(image: Array) -> NDArray[np.uint8]:
-    """Round to the nearest integer and clip to 0..255; nothing is stretched."""
+    """Round to the nearest integer and clip to 0..255."""
     rounded = np.rint(image)
     return np.clip(rounded, 0, 255, out=rounded).astype(np.uint8)
 
 
 def to_uint16(image: Array) -> NDArray[np.uint16]:
-    """Round and clip likewise, 255 becoming 65535."""
+    """Scale 0..255 to 0..65535, round to the nearest integer and clip."""
     scaled = image * np.float32(257.0)
     return np.clip(np.rint(scaled, out=scaled), 0, 65535, out=scaled).astype(np.uint16)
 
 
 def load_image(path: str | Path) -> Array:
-    """Return a picture file as a float32 array (height, width, 3), sRGB in 0..255, upright, laid over white.
+    """Return a picture file as a float32 array (height, width, 3): sRGB in 0..255, upright, composited over white.
 
     Raises:
         InputError: the file cannot be read as a picture.

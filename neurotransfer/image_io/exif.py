@@ -1,4 +1,4 @@
-"""What a result keeps of its photo's EXIF: when, by whom, with which camera; where only if asked. Nothing else."""
+"""The EXIF that a result keeps of its photo: date, artist, copyright and camera; the place only if asked."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,16 +13,16 @@ _PHOTO = (
 )  # fmt: skip
 
 _MAX_TEXT = 2000
-"""Characters of a text that is carried over."""
+"""Characters of a text; longer ones are left out."""
 
 _MAX_GPS = 10_000
-"""Bytes of GPS data that are carried over."""
+"""Bytes of the GPS data; more are left out."""
 
 
 def filter_exif(exif: Image.Exif | None, *, keep_gps: bool = False) -> Image.Exif:
-    """Return date, copyright, artist and camera of a photo's EXIF, and its place if ``keep_gps``.
+    """Return a copy of a photo's EXIF with its date, artist, copyright and camera, and its place if ``keep_gps``.
 
-    The orientation is never among them: results are upright. What is damaged is left out.
+    The orientation is left out, because results are upright. Damaged values are left out, too.
     """
     kept = Image.Exif()
     if exif is None:
@@ -36,7 +36,10 @@ def filter_exif(exif: Image.Exif | None, *, keep_gps: bool = False) -> Image.Exi
 
 
 def tiff_tags(exif: Image.Exif) -> dict[int, str]:
-    """Return the carried texts that have a place in a TIFF's main directory, by tag number; the date is the photo's."""
+    """Return the kept texts that belong into the main directory of a TIFF file, by tag number.
+
+    The tag DateTime becomes the time at which the photo was taken, if that is known.
+    """
     taken = _texts(_directory(exif, IFD.Exif), (Base.DateTimeOriginal,))
     return _texts(exif, _IMAGE) | {int(Base.DateTime): date for date in taken.values()}
 
@@ -45,7 +48,7 @@ def _directory(exif: Image.Exif, which: IFD) -> dict[int, Any]:
     try:
         found = exif.get(which)
         return dict(found if isinstance(found, dict) else exif.get_ifd(which))
-    except Exception:  # strangers' bytes: Pillow's parser raises what it happens to meet
+    except Exception:  # untrusted input: Pillow's parser may raise anything
         return {}
 
 
@@ -57,13 +60,13 @@ def _texts(directory: Mapping[int, Any], tags: Iterable[Base]) -> dict[int, str]
 def _text(directory: Mapping[int, Any], tag: Base) -> str:
     try:
         value = directory.get(tag)
-    except Exception:  # likewise: values are parsed when they are asked for
+    except Exception:  # untrusted input: Pillow parses a value when it is asked for
         return ""
     return _as_utf8(value).strip("\0 ") if isinstance(value, str) and len(value) <= _MAX_TEXT else ""
 
 
 def _as_utf8(text: str) -> str:
-    """Undo Pillow's reading, for which every byte is a letter of Latin-1: cameras and editors write UTF-8."""
+    """Decode a text as UTF-8, which cameras and editors write; Pillow has decoded it as Latin-1."""
     try:
         return text.encode("latin-1").decode()
     except UnicodeError:
@@ -71,7 +74,7 @@ def _as_utf8(text: str) -> str:
 
 
 def as_bytes(exif: Image.Exif) -> bytes:
-    """Return EXIF as a file holds it, its texts in UTF-8: Pillow itself writes ASCII and question marks."""
+    """Return EXIF as the bytes of a file, with texts in UTF-8; Pillow itself would write "?" for all but ASCII."""
     written = Image.Exif()
     written.load(exif.tobytes())
     written.update({tag: value.encode() for tag, value in exif.items() if isinstance(value, str)})
@@ -83,5 +86,5 @@ def _can_be_written(place: dict[int, Any]) -> bool:
     trial[IFD.GPSInfo] = place
     try:
         return len(trial.tobytes()) <= _MAX_GPS
-    except Exception:  # likewise, in the other direction
+    except Exception:  # Pillow cannot write all that it reads
         return False

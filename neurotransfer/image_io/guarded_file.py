@@ -1,4 +1,4 @@
-"""What lies under a name, and reading it with limited patience: files may be pipes, or headers without an end."""
+"""Opening untrusted files: what kind a file is, how large, and limits on how much of it a decoder may read."""
 
 import io
 import os
@@ -10,7 +10,7 @@ from PIL import Image
 from neurotransfer.system.errors import InputError
 
 MAX_FILE_BYTES = 700_000_000
-"""Bytes of a file: a picture of 100 million pixels of 16 bits has fewer."""
+"""Bytes of a picture file. A picture of 100 million pixels of 16 bits has fewer."""
 
 _KINDS = (
     (stat.S_ISDIR, "folder"),
@@ -24,11 +24,14 @@ _MAX_HEADER_READS = 20_000
 _MAX_HEADER_BYTES = 20_000_000
 _MAX_PIXEL_READS = 2_000_000
 _MAX_BYTES_PER_PIXEL = 16
-"""Honest files ask for a tenth. Decoders go through hostile ones byte by byte, or gather what they find, for hours."""
+"""Limits on reads and bytes. Decoders of real files need a tenth of them.
+
+In hostile files, decoders read byte by byte, or collect data without an end, for hours.
+"""
 
 
 def check_file(path: Path, max_bytes: int) -> None:
-    """Raise `InputError` unless ``path`` is a file of 1 to ``max_bytes`` bytes; opens nothing."""
+    """Raise `InputError` unless ``path`` is a regular file of 1 to ``max_bytes`` bytes. The file is not opened."""
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -36,7 +39,7 @@ def check_file(path: Path, max_bytes: int) -> None:
             raise InputError(f"{path} is a link to {path.readlink()}, where there is nothing.") from None
         raise InputError(f"There is no picture {path}; check the name and the folder.") from None
     for is_kind, name in _KINDS:
-        if is_kind(found.st_mode):  # opening a pipe would wait for ever, a device may do anything
+        if is_kind(found.st_mode):  # opening a pipe may block for ever, opening a device may do anything
             raise InputError(f"{path} is a {name}; expected a picture file.")
     if found.st_size == 0:
         raise InputError(f"{path} is empty, 0 bytes; expected a picture file. Copy it again.")
@@ -48,23 +51,30 @@ def check_file(path: Path, max_bytes: int) -> None:
 
 
 class LimitedFile(io.BufferedReader):
-    """A file that stops answering, with an `InputError`, when more is asked of it than an honest picture needs."""
+    """A file opened for reading that raises `InputError` when a decoder reads more than a real picture needs.
+
+    Until `allow_pixels` is called, the limits are those of a header.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__(io.FileIO(path))
         self._path = path
         start = self.peek(12)[:12]
-        # HEIC, AVIF and WebP are read whole; a TIFF file's tags may hold all layers of a drawing.
+        # Pillow reads HEIC, AVIF and WebP files whole; the tags of a TIFF file may hold all layers of a drawing.
         whole = start[4:8] == b"ftyp" or start[:4] in (b"RIFF", b"II*\0", b"MM\0*")
         self._bytes = _MAX_HEADER_BYTES + (path.stat().st_size if whole else 0)
         self._reads = _MAX_HEADER_READS
 
     def allow_pixels(self, pixels: int) -> None:
-        """Give that many pixels their own, larger share of patience."""
+        """Set the limits to what decoding that many pixels needs."""
         self._bytes, self._reads = _MAX_HEADER_BYTES + _MAX_BYTES_PER_PIXEL * pixels, _MAX_PIXEL_READS
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Read as files do."""
+        """Read like other files.
+
+        Raises:
+            InputError: a limit is exceeded.
+        """
         data = super().read(size)
         self._reads -= 1
         self._bytes -= len(data)
@@ -78,7 +88,7 @@ class LimitedFile(io.BufferedReader):
 def load(picture: Image.Image) -> None:
     """Decode the pixels of an opened picture.
 
-    libtiff writes its complaints to standard error on its own; what matters is raised, too.
+    libtiff prints warnings to standard error. What it prints is discarded; errors are raised as well.
     """
     if picture.format != "TIFF":
         picture.load()

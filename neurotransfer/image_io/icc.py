@@ -1,4 +1,4 @@
-"""Colour profiles: the colours that a file means -> sRGB, the colours that the program paints in."""
+"""ICC profiles: converts the colors of a file to sRGB, in which the program works."""
 
 import io
 import struct
@@ -9,31 +9,40 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 _SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}
-"""Pillow's mode -> the colour space that a profile for it names."""
+"""Pillow's mode -> the color space that its profile must name."""
 
 _NODES = np.unique(np.rint(np.linspace(0.0, 255.0**0.5, 86) ** 2)).astype(np.uint8)
-"""Of a table for deep pictures, along each channel: every level near black, where a linear profile is steepest, then
-ever fewer. Every value of a finer table would carry its rounding to 8 bits."""
+"""Levels of the table for 16-bit pictures, along each channel.
+
+Near black, where the curve of a linear profile is steepest, each level is a node; towards white they are fewer. A finer
+table would be worse: each of its values is rounded to 8 bits.
+"""
 
 _TOLERANCE = 1
-"""Of 255: a profile that moves no colour further is sRGB under another name."""
+"""Levels of 255: a profile that moves no color further than this is taken for sRGB."""
 
 
 _DATE = slice(24, 36)
-"""Bytes of a profile's header that say when it was made (ICC.1:2022, 7.2)."""
+"""Bytes of a profile's header that hold its date of creation (ICC.1:2022, 7.2)."""
 
 
 def srgb_profile() -> bytes:
-    """Return the profile that every result embeds, always the same bytes: equal pictures make equal files."""
+    """Return the sRGB profile that every result embeds.
+
+    Its date is fixed, so that equal pictures make equal files.
+    """
     made = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     made[_DATE] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
     return bytes(made)
 
 
 class ToSrgb:
-    """The way from one profile's colours, of pictures in one of Pillow's modes L, RGB, CMYK and LAB, to sRGB.
+    """The conversion to sRGB from a profile, for pictures of Pillow's mode L, RGB, CMYK or LAB.
 
-    Relative colorimetric with black point compensation: what is inside sRGB stays as it is, black stays black.
+    The intent is relative colorimetric with black point compensation: colors inside sRGB are exact, black stays black.
+
+    Raises:
+        ValueError: the profile is for another color space.
     """
 
     def __init__(self, profile: ImageCms.ImageCmsProfile, mode: str) -> None:
@@ -47,21 +56,21 @@ class ToSrgb:
             mode,
             "RGB",
             ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            # Of grey, LittleCMS would tabulate every eighth level, too few near black.
+            # For gray, LittleCMS would use a table of every eighth level, which is too coarse near black.
             ImageCms.Flags.BLACKPOINTCOMPENSATION | (ImageCms.Flags.NOOPTIMIZE if mode == "L" else 0),
         )
 
     def __call__(self, picture: Image.Image) -> Image.Image:
-        """Return an 8-bit picture of the profile's mode in sRGB."""
+        """Return an 8-bit picture of the profile's mode as RGB, in sRGB."""
         converted = ImageCms.applyTransform(picture, self._transform)
-        assert converted is not None  # it is only where a picture is changed in place
+        assert converted is not None  # None would mean that a picture was changed in place
         return converted
 
     def convert_float(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return float32 (height, width, 1 or 3) in 0..255 as float32 (height, width, 3) in 0..255, in sRGB.
+        """Convert float32 (height, width, 1 or 3) in 0..255 to float32 (height, width, 3) in 0..255, in sRGB.
 
-        LittleCMS is asked for 8 bits at the nodes of a coarse table only; between them it is interpolated, so that
-        no steps of 8 bits appear in a deep picture.
+        LittleCMS converts only the nodes of a coarse table, with 8 bits. Values between nodes are interpolated, so
+        that a 16-bit picture shows no steps of 8 bits.
         """
         from scipy.ndimage import map_coordinates
 
@@ -71,14 +80,14 @@ class ToSrgb:
 
     @cached_property
     def _table(self) -> NDArray[np.float32]:
-        """The values at the nodes, (3, nodes, ...) with an axis for each channel of the source."""
+        """The colors in sRGB at the nodes, (3, nodes, ...), with one axis of nodes for each channel of the source."""
         axes = 1 if self._mode == "L" else 3
         converted = np.asarray(self(_grid(self._mode, _NODES)), dtype=np.float32)
         return np.moveaxis(converted.reshape(*(len(_NODES),) * axes, 3), -1, 0).copy()
 
     @property
     def is_srgb(self) -> bool:
-        """Whether the profile's colours are sRGB's."""
+        """Whether the conversion leaves all colors as they are, within `_TOLERANCE`."""
         if self._mode not in ("L", "RGB"):
             return False
         grid = _grid(self._mode, np.arange(0, 256, 15, dtype=np.uint8))
@@ -87,24 +96,26 @@ class ToSrgb:
 
 
 def _grid(mode: str, values: NDArray[np.uint8]) -> Image.Image:
-    """Return a picture one row high with every combination of ``values`` of each channel."""
+    """Return a picture of one row that holds every combination of ``values`` in its channels."""
     if mode == "L":
         return Image.fromarray(values[np.newaxis])
     return Image.fromarray(np.stack(np.meshgrid(values, values, values, indexing="ij"), axis=-1).reshape(1, -1, 3))
 
 
 def to_srgb(profile: bytes | None, mode: str) -> ToSrgb | None:
-    """Return how to convert pictures of Pillow's ``mode`` (L, RGB, CMYK, LAB) with an embedded profile; None: as it is.
+    """Return the conversion to sRGB of pictures of Pillow's ``mode`` (L, RGB, CMYK, LAB) with an embedded profile.
+
+    None: there is no profile, or it is sRGB.
 
     Raises:
-        ValueError: the profile is broken, or one for other pictures.
+        ValueError: the profile is damaged, or is for another color space.
     """
     try:
         if mode == "LAB":
             return ToSrgb(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), mode)
         if not profile:
             return None
-        way = ToSrgb(ImageCms.ImageCmsProfile(io.BytesIO(profile)), mode)
-        return None if way.is_srgb else way
+        conversion = ToSrgb(ImageCms.ImageCmsProfile(io.BytesIO(profile)), mode)
+        return None if conversion.is_srgb else conversion
     except (OSError, TypeError, ImageCms.PyCMSError) as error:
         raise ValueError(str(error) or "it is broken") from error

@@ -1,6 +1,6 @@
-"""Picture files of any kind, honest or hostile -> `Picture`, decoded but otherwise as the file has it.
+"""Reads picture files of many formats, trusted or not, as `Picture`: decoded, but neither turned nor converted to sRGB.
 
-Whatever lies under the name, the answer is a picture or an `InputError` of one sentence.
+Whatever the file holds, the result is a picture or an `InputError` of one sentence.
 """
 
 import logging
@@ -19,7 +19,7 @@ from PIL import ExifTags, Image, ImageChops, UnidentifiedImageError
 from neurotransfer.image_io.exif import filter_exif
 from neurotransfer.image_io.guarded_file import MAX_FILE_BYTES, LimitedFile, check_file, load
 from neurotransfer.image_io.icc import ToSrgb, to_srgb
-from neurotransfer.image_io.sixteen_bit import MAX_DEEP_PIXELS, deep_colors, lay_over_white, raw_mode, scale_gray
+from neurotransfer.image_io.sixteen_bit import MAX_DEEP_PIXELS, composite_white, deep_colors, raw_mode, scale_gray
 from neurotransfer.image_io.tiff_layout import MAGIC_NUMBERS, Tags, find_layout
 from neurotransfer.image_io.tiff_samples import read_samples
 from neurotransfer.system.errors import InputError
@@ -27,7 +27,7 @@ from neurotransfer.system.errors import InputError
 logger = logging.getLogger(__name__)
 
 MAX_PIXELS = 200_000_000
-"""Pixels of a picture file, unless more are allowed: the largest telephones' photos."""
+"""Pixels of a picture file, unless the user allows more. The largest photos of telephones have as many."""
 
 _MAX_PIXELS_OF = {
     "TIFF": 160_000_000,
@@ -36,43 +36,46 @@ _MAX_PIXELS_OF = {
     "WEBP": 80_000_000,
     "JPEG2000": 70_000_000,
 }
-"""Likewise, of formats whose decoders hold several copies. All stay below 1.5 GB (bench/fuzz.py)."""
+"""The same for formats whose decoders hold several copies. Reading takes less than 1.5 GB of memory (bench/fuzz.py)."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF", "GIF", "BMP", "JPEG2000")
-"""Formats that are looked for. Others that Pillow knows are no photos, start other programs, or guess."""
+"""Formats that are read. Pillow's others are not for photos, start other programs, or have no signature."""
 
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 _ICC_PROFILE = 34675
 """Number of the TIFF tag."""
 _BEGIN = 256
-"""Bytes of a file that are looked at to tell its format."""
+"""Bytes at the start of a file that its format is detected from."""
 
 _PROCESS_WIDE = threading.RLock()
-"""Held while the limit, logs and warnings of the whole process are changed: another thread would keep our values."""
+"""Held while settings of the whole process are changed: another thread would save our values, and restore them."""
 
 _TO_8_BITS = {"L;2": 85, "L;4": 17}
-"""Pillow's name for grey samples of a PNG file -> its factor from them to 8 bits, which the transparent one lacks."""
+"""Pillow's name for the gray samples of a PNG file -> the factor by which it scales them to 8 bits.
+
+Pillow does not scale the transparent gray.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
     """A decoded picture file. `neurotransfer.image_io.arrays.pixels` makes an upright sRGB array of it, of any size.
 
-    Turning it and converting its colours wait until it is small: large photos fit into the memory once, not twice.
+    It is turned and converted to sRGB after resampling, because a large photo does not fit into the memory twice.
     """
 
     colors: Image.Image | NDArray[np.uint16] = field(repr=False)
-    """Laid over white. 8 bits: mode L, RGB, CMYK, LAB, or RGBA whose fourth channel means nothing.
+    """Composited over white. 8 bits: mode L, RGB, CMYK, LAB, or RGBA whose fourth channel is to be ignored.
     16 bits: (height, width, 1 or 3), white is 65535."""
     alpha: Image.Image | None = field(default=None, repr=False)
-    """Mode L, 255 is opaque; None: opaque throughout."""
+    """Mode L, 255 is opaque; None: all pixels are opaque."""
     orientation: int = 1
-    """EXIF's number, 1 to 8, of how the pixels lie."""
+    """EXIF's number, 1 to 8, of how the pixels are stored."""
     profile: ToSrgb | None = None
-    """How the colours become sRGB; None: they are."""
+    """The conversion of the colors to sRGB; None: they are sRGB."""
     exif: Image.Exif = field(default_factory=Image.Exif, repr=False)
-    """What results may carry of the file's: see `neurotransfer.image_io.exif`."""
+    """The part of the file's EXIF that results may keep: see `neurotransfer.image_io.exif`."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -85,12 +88,12 @@ class Picture:
 
 
 def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
-    """Decode a picture file: the first frame or page, at most ``max_pixels`` large.
+    """Decode a picture file: its first frame or page.
 
-    None stands for `MAX_PIXELS`, or less for formats that take more memory.
+    ``max_pixels`` is the limit of its size; None: `MAX_PIXELS`, or less for formats that take more memory.
 
     Raises:
-        InputError: there is no such file, or it is none that can be read as a picture.
+        InputError: there is no such file, or it cannot be read as a picture.
     """
     begin = b""
     try:
@@ -118,13 +121,13 @@ def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
         raise InputError(f"{path} does not fit into the memory; save it smaller.") from None
     except OSError as error:
         raise _unreadable(path, error.strerror or str(error)) from None
-    except Exception as error:  # strangers' bytes: decoders raise what they happen to meet
+    except Exception as error:  # untrusted input: decoders may raise anything
         logger.debug("%s: %r", path, error)
         raise _unreadable(path, str(error)) from None
 
 
 def _read_deep_tiff(path: Path, file: LimitedFile, max_pixels: int | None) -> Picture | None:
-    """Read a TIFF file of more than 8 bits a sample; None: Pillow may know it, or nobody."""
+    """Read a TIFF file of more than 8 bits a sample; None: it is another, which Pillow may know."""
     try:
         tags = Tags(file)
         layout = find_layout(tags)
@@ -138,7 +141,7 @@ def _read_deep_tiff(path: Path, file: LimitedFile, max_pixels: int | None) -> Pi
     exif.bigtiff, exif.endian = tags.is_big, tags.order
     exif.load_from_fp(file, tags.offset)
     profile, orientation, kept = exif.get(_ICC_PROFILE), _orientation(exif), filter_exif(exif, keep_gps=True)
-    del exif  # it holds all that the file has besides its pixels
+    del exif  # frees its memory: it may hold all layers of a drawing
     file.allow_pixels(pixels)
     if layout.mode == "L":
         colors, opacity = read_samples(file, tags, layout)
@@ -148,7 +151,7 @@ def _read_deep_tiff(path: Path, file: LimitedFile, max_pixels: int | None) -> Pi
         few = layout.mode == "CMYK" or pixels > MAX_DEEP_PIXELS
         colors, opacity = read_samples(file, tags, layout, high_bytes=few)
     if opacity is not None:
-        lay_over_white(colors, opacity, associated=layout.associated)
+        composite_white(colors, opacity, associated=layout.associated)
     picture: Image.Image | NDArray[np.uint16] = colors
     if colors.dtype == np.uint8:
         picture = Image.frombuffer(layout.mode, colors.shape[1::-1], colors.reshape(-1), "raw", layout.mode, 0, 1)
@@ -157,8 +160,11 @@ def _read_deep_tiff(path: Path, file: LimitedFile, max_pixels: int | None) -> Pi
 
 
 def decode(opened: Image.Image, path: Path | None = None) -> Picture:
-    """Return a Pillow picture, or the file that Pillow has opened, as a `Picture`; ``path`` is for 16-bit colour."""
-    name = raw_mode(opened)  # loading forgets it
+    """Return a Pillow picture as a `Picture`.
+
+    ``path`` is the file of which Pillow has opened it; without it, color has 8 bits.
+    """
+    name = raw_mode(opened)  # known only until the picture is loaded
     load(opened)
     profile, exif = opened.info.get("icc_profile"), _exif(opened)
     orientation, kept = _orientation(exif), filter_exif(exif, keep_gps=True)
@@ -171,7 +177,7 @@ def decode(opened: Image.Image, path: Path | None = None) -> Picture:
 def _colors(
     picture: Image.Image, path: Path | None, name: str
 ) -> tuple[Image.Image | NDArray[np.uint16], Image.Image | None, str]:
-    """Return a loaded picture's colours, laid over white, its alpha, and the mode that its profile should be for."""
+    """Return the colors of a loaded picture, composited over white, its alpha, and the mode that its profile is for."""
     if deep := deep_colors(picture, path, name):
         return deep
     if picture.mode == "L" and isinstance(key := picture.info.get("transparency"), int):
@@ -195,9 +201,12 @@ def _unreadable(path: Path, reason: str) -> InputError:
 
 
 def _known_formats(path: Path, begin: bytes) -> list[str]:
-    """Return those of `FORMATS` that are installed and may be the file's; a HEIC file says what to install.
+    """Return those of `FORMATS` that are installed and may be the file's, by its first bytes ``begin``.
 
-    AVIF, HEIC and films begin alike: a list of brands says which it is, and the first may be one that they share.
+    AVIF, HEIC and films share a signature. A list of brands tells them apart; its first may be common to them.
+
+    Raises:
+        InputError: it is a HEIC file, and the plug-in is not installed.
     """
     Image.init()
     other = ""
@@ -219,7 +228,7 @@ def _known_formats(path: Path, begin: bytes) -> list[str]:
 
 @contextmanager
 def _quiet_pillow() -> Iterator[None]:
-    """Silence warnings and logs about damaged files, and its own limit of pixels: ours is told in our words."""
+    """Switch off Pillow's warnings and logs about damaged files, and its limit of pixels: `_check_size` replaces it."""
     with _PROCESS_WIDE:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         log = logging.getLogger("PIL")
@@ -245,20 +254,20 @@ def _conversion(profile: bytes | None, mode: str, path: Path | None) -> ToSrgb |
 def _exif(picture: Image.Image) -> Image.Exif | None:
     try:
         return picture.getexif()
-    except Exception:  # strangers' bytes, as above; a picture without its EXIF is still a picture
+    except Exception:  # untrusted input; without its EXIF, it is still a picture
         return None
 
 
 def _orientation(exif: Image.Exif | None) -> int:
     try:
         found = exif.get(ExifTags.Base.Orientation, 1) if exif else 1
-    except Exception:  # likewise
+    except Exception:  # untrusted input
         return 1
     return found if found in range(1, 9) else 1
 
 
 def _eight_bits(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """Return a loaded picture's colours, laid over white, and its alpha."""
+    """Return the colors of a loaded picture with 8 bits, composited over white, and its alpha."""
     if picture.mode == "RGB" and isinstance(key := picture.info.get("transparency"), tuple):
         alpha = _differs_from(picture, key)
         picture.paste((255, 255, 255), mask=ImageChops.invert(alpha))
@@ -269,7 +278,7 @@ def _eight_bits(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]:
             picture = picture.convert("LA" if gray else "RGBA")
         alpha = picture.getchannel("A")
         colors = picture.getchannel("L") if gray else picture
-        # In place, and the alpha of RGBA stays as a void channel: a copy without it would double the memory.
+        # In place, and RGBA keeps its fourth channel: a copy without it would double the memory.
         colors.paste(255 if gray else (255,) * 4, mask=ImageChops.invert(alpha))
         return colors, alpha
     if picture.mode == "1":
@@ -280,8 +289,8 @@ def _eight_bits(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 
 
 def _differs_from(picture: Image.Image, key: tuple[int, ...]) -> Image.Image:
-    """Return the alpha of a picture in which one colour means transparent; Pillow's own way takes a copy of it."""
-    if max(key) > 255:  # of 16 bits, in a picture read with 8
+    """Return the alpha of a picture in which the color ``key`` is transparent. Pillow itself would copy the picture."""
+    if max(key) > 255:  # the key has 16 bits, the picture was read with 8
         key = tuple(value >> 8 for value in key)
     alpha = Image.new("L", picture.size)
     for band, value in zip("RGB", key, strict=True):

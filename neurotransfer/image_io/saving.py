@@ -1,4 +1,4 @@
-"""Arrays -> picture files, whole or not at all. The formats, depths and resolution tags of results."""
+"""Saves arrays as picture files: the formats of results, their depths, profiles and resolution tags."""
 
 import zlib
 from collections.abc import Mapping
@@ -29,20 +29,20 @@ SAVE_OPTIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
         ".tiff": ("TIFF", {}),
     }
 )
-"""Extension of a result -> Pillow's format and options."""
+"""Extension of a result -> Pillow's format and its options."""
 
 DEEP_EXTENSIONS = (".png", ".tif", ".tiff")
-"""Extensions of the formats that hold 16 bits a channel."""
+"""Extensions of the formats that can hold 16 bits a channel."""
 
 _MAX_SIDES = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}
-"""Extension of a result -> the most pixels that a side may have, where a print comes near it."""
+"""Extension of a result -> the most pixels of a side that its format holds, where a print may need more."""
 
 ALPHAS = ("keep", "flatten")
 _ALPHA_FORMATS = ("PNG", "WEBP", "TIFF")
-"""Pillow's formats that hold an alpha channel."""
+"""Pillow's formats that can hold an alpha channel."""
 
 _INCH = 0.0254  # metres
-_EXIF_HEADER = b"Exif\0\0"  # belongs to JPEG
+_EXIF_HEADER = b"Exif\0\0"  # belongs into JPEG files only
 
 
 def check_extension(path: Path, bits: int = 8) -> None:
@@ -76,20 +76,20 @@ def save_image(
     alpha: Array | None = None,
     exif: Image.Exif | None = None,
 ) -> None:
-    """Save an sRGB array (height, width, 3) in 0..255: rounded, clipped, with its profile, whole or not at all.
+    """Save an sRGB array (height, width, 3) in 0..255, rounded and clipped, with the sRGB profile.
 
-    The picture is written to a temporary file in the same folder and renamed, so that ``path`` never holds half a
+    The picture is written to a temporary file in the same folder, which is then renamed: ``path`` never holds half a
     picture. An existing file is replaced.
 
     Args:
-        path: where to; the extension chooses the format.
+        path: the file; its extension chooses the format.
         image: the picture.
-        text: goes into an 8-bit PNG as text chunks; other formats leave it out.
+        text: keys and texts for the text chunks of an 8-bit PNG; other formats leave them out.
         bits: 8, or 16 for PNG and TIFF, where 255 becomes 65535.
-        dpi: resolution noted in the file, in pixels per inch; WebP has no place for it.
-        alpha: opacity (height, width) in 0..1, for PNG, WebP and TIFF. ``image`` is what is seen over white, and
-            is what is saved in a JPEG.
-        exif: goes into the file; into a TIFF its texts only, no place.
+        dpi: resolution tag, in pixels per inch; WebP cannot hold it.
+        alpha: opacity (height, width) in 0..1, for PNG, WebP and TIFF. ``image`` is the picture composited over
+            white, which is what a JPEG holds.
+        exif: EXIF for the file; of it, a TIFF holds only the texts, not the place.
 
     Raises:
         InputError: the extension is unknown, or the format does not hold 16 bits or so large a picture.
@@ -109,7 +109,7 @@ def save_image(
                 _save_16_bit_png(temporary, image, dpi, exif)
             else:
                 _save_8_bits(temporary, kind, options, image, text, dpi, exif)
-        except ValueError as error:  # Pillow's, of what a format cannot hold
+        except ValueError as error:  # Pillow's: the format cannot hold this
             raise NeurotransferError(f"{path} cannot be written: {str(error).rstrip('.')}.") from error
 
 
@@ -134,12 +134,12 @@ def _save_8_bits(
 
 
 class _PngWriter(png.Writer):  # type: ignore[misc]
-    """A writer of PNG that knows two more chunks."""
+    """A PNG writer that adds the chunks iCCP (the sRGB profile) and eXIf."""
 
     exif = b""
 
     def write_preamble(self, outfile: BinaryIO) -> None:
-        """Write what comes before the pixels."""
+        """Write the chunks that stand before the pixels."""
         super().write_preamble(outfile)
         png.write_chunk(outfile, b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile()))
         if self.exif:

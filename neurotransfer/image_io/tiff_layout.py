@@ -1,7 +1,7 @@
-"""The tags of a TIFF file -> what its samples mean and how they lie. Reads no pixels.
+"""Reads the tags of a TIFF file: what its samples mean and where they are. Reads no pixels.
 
-TIFF 6.0 is the specification. A parser of our own, because those of Pillow and tifffile make Python's numbers of a
-whole list of strips, however long: a file of 120 MB takes 2.4 GB of memory.
+The specification is TIFF 6.0. The parsers of Pillow and tifffile are not used, because they convert a list of strips of
+any length to Python's integers: tifffile takes 2.4 GB of memory for a hostile file of 120 MB.
 """
 
 import struct
@@ -33,12 +33,12 @@ _MODES = {0: "L", 1: "L", 2: "RGB", 5: "CMYK"}
 """PhotometricInterpretation -> Pillow's mode."""
 
 COMPRESSIONS = {1, 5, 8, 32773, 32946, 34925, 50000}
-"""None, LZW, Deflate, PackBits, Deflate's old number, LZMA, Zstandard: those that return the bytes that went in."""
+"""None, LZW, Deflate, PackBits, Deflate's old number, LZMA, Zstandard: those without loss."""
 NO_COMPRESSION, PACKBITS = 1, 32773
 
 
 class Tags:
-    """The tags of a file's first page. Their values are read when asked for.
+    """The tags of the first page of a file. Their values are read when they are asked for.
 
     ``order`` is NumPy's letter for the byte order, ``offset`` the place of the page's tags in the file.
     """
@@ -85,24 +85,24 @@ class Tags:
 
 @dataclass(frozen=True)
 class Layout:
-    """What the samples of a picture mean, and how they lie in the file."""
+    """What the samples of a picture mean, and how they are stored in the file."""
 
     width: int
     height: int
     samples: int
-    """Samples of a pixel: its channels, then its alpha, then others that mean nothing here."""
+    """Samples of a pixel: the colors, then the alpha, then others, which are ignored."""
     bits: int
     kind: str
     """NumPy's letter: ``u`` unsigned, ``i`` signed, ``f`` float."""
     mode: str
     """Pillow's mode of the colors: L, RGB or CMYK."""
     inverted: bool
-    """Whether gray is white where it is 0."""
+    """Whether 0 is white; of gray only."""
     has_alpha: bool
     associated: bool
     """Whether the colors are multiplied by their alpha."""
     planar: bool
-    """Whether each sample lies in a plane of its own."""
+    """Whether each channel is stored in a plane of its own."""
     piece: tuple[int, int]
     """Width and height of a strip or tile; the last strip may be lower."""
     tiled: bool
@@ -122,7 +122,7 @@ class Layout:
 
 
 def find_layout(tags: Tags) -> Layout | None:
-    """Return the layout of a picture of more than 8 bits a sample; None: Pillow may know it, or nobody.
+    """Return the layout of a picture of more than 8 bits a sample; None: it is another, which Pillow may know.
 
     Raises:
         ValueError: nothing says how light the samples are.

@@ -1,7 +1,7 @@
-"""The strips or tiles of a TIFF file, compressed or not -> arrays of samples, as they are stored.
+"""Reads the samples of a TIFF file from its strips or tiles.
 
-libtiff, which Pillow brings along, unpacks them as bytes; NumPy makes samples of the bytes. So each compression is
-read with all bits, and the memory is bounded by the picture, never by what a tag claims.
+libtiff, which is part of Pillow, decompresses a strip as bytes, and NumPy makes samples of the bytes. Thus all bits are
+kept whatever the compression, and the size of the picture bounds the memory, not a tag.
 """
 
 import io
@@ -18,10 +18,10 @@ from neurotransfer.image_io.guarded_file import load
 from neurotransfer.image_io.tiff_layout import MAX_PIECES, NO_COMPRESSION, Layout, Tags
 
 _MAX_BYTES = 1_250_000_000
-"""Bytes that the picture and one of its strips or tiles may take while it is unpacked."""
+"""Bytes that the picture and one of its strips or tiles may take together while it is decompressed."""
 
 _ROWS = 256
-"""Rows that are converted at once, where a whole large picture would take memory."""
+"""Rows that are converted at once; a copy of a whole large picture would take too much memory."""
 
 
 def read_samples(
@@ -32,8 +32,8 @@ def read_samples(
     ``high_bytes``: of 16 bits, only the upper 8 are kept, as uint8.
 
     Raises:
-        ValueError: the file is damaged, or it is cut in a way that takes too much memory or time.
-        OSError: libtiff cannot unpack it.
+        ValueError: the file is damaged, or its strips or tiles would take too much memory or time.
+        OSError: libtiff cannot decompress it.
     """
     colors = np.empty((layout.height, layout.width, layout.channels), np.uint8 if high_bytes else layout.dtype)
     alpha = np.empty(colors.shape[:2], np.uint8) if layout.has_alpha else None
@@ -50,9 +50,9 @@ def read_samples(
 
 
 def _parts(file: BinaryIO, tags: Tags, layout: Layout, taken: int) -> Iterator[tuple[int, int, int, NDArray[Any]]]:
-    """Yield top, left, number of the first sample, and samples (rows, columns, samples) of all parts of the picture.
+    """Yield the parts of a picture: top, left, number of the first channel, and samples (rows, columns, channels).
 
-    ``taken`` is the bytes that the picture itself takes.
+    A part is at most `_ROWS` of a strip or tile. ``taken`` is the bytes that the whole picture takes.
     """
     width, height = layout.piece
     if min(width, height, layout.width, layout.height) < 1:
@@ -64,7 +64,7 @@ def _parts(file: BinaryIO, tags: Tags, layout: Layout, taken: int) -> Iterator[t
         raise ValueError(f"it is cut into more than {MAX_PIECES:,} pieces")
     offsets, counts = (tags.numbers(tag).tolist() for tag in ((324, 325) if layout.tiled else (273, 279)))
     if len(offsets) < pieces or (layout.compression != NO_COMPRESSION and len(counts) < pieces):
-        raise ValueError("it says only of some of its pixels where they are")
+        raise ValueError("it does not say where all of its pixels are")
     row_bytes = -(-width * (layout.samples // planes) * layout.bits // 8)
     for piece in range(pieces):
         plane, place = divmod(piece, across * down)
@@ -77,13 +77,13 @@ def _parts(file: BinaryIO, tags: Tags, layout: Layout, taken: int) -> Iterator[t
             read = _unpacking_reader(file, offsets[piece], counts[piece], (row_bytes, rows), layout.compression)
         if taken + size > _MAX_BYTES:
             raise ValueError("its pieces are too large to be unpacked")
-        for begin in range(0, rows, _ROWS):
+        for begin in range(0, min(rows, layout.height - top), _ROWS):
             end = min(begin + _ROWS, rows)
             yield top + begin, left, plane, _samples(read(begin, end), (end - begin, row_bytes), tags, layout)
 
 
 Reader = Callable[[int, int], bytes]
-"""Returns the bytes of a strip's or tile's rows from a first to before a last."""
+"""A function that returns the bytes of some rows of a strip or tile: ``begin`` to before ``end``."""
 
 
 def _plain_reader(file: BinaryIO, offset: int, row_bytes: int) -> Reader:
@@ -95,9 +95,9 @@ def _plain_reader(file: BinaryIO, offset: int, row_bytes: int) -> Reader:
 
 
 def _unpacking_reader(file: BinaryIO, offset: int, count: int, size: tuple[int, int], compression: int) -> Reader:
-    """Have libtiff unpack a strip or tile, as the only one of a gray TIFF of 8 bits that has ``size``.
+    """Let libtiff decompress a strip or tile: it becomes the only strip of an 8-bit gray TIFF file in memory.
 
-    It is unpacked when the first rows are asked for.
+    ``size`` is the bytes of a row, and the rows. It is decompressed when its first rows are asked for.
     """
 
     @cache

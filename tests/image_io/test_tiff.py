@@ -110,7 +110,7 @@ def test_16_bit_tiff_has_a_pixel_limit(tmp_path):
     ("tags", "pieces", "reason"),
     [
         ({278: 70}, [bytes(70 * 90 * 6 - 1)], "it ends before its pixels do"),
-        ({278: 1}, [bytes(540)] * 69, "it says only of some of its pixels where they are"),
+        ({278: 1}, [bytes(540)] * 69, "it does not say where all of its pixels are"),
         ({322: 16, 323: 0}, [bytes(540)], "its pieces have no pixels"),
         ({256: 1, 257: 100_000, 278: 1}, [bytes(6)], "it is cut into more than 40,000 pieces"),
         ({322: 2**31, 323: 2**31}, [b""], "its pieces are too large to be unpacked"),
