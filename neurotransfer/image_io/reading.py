@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageChops, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
+from neurotransfer.image_io.eight_bit import eight_bit_colors
 from neurotransfer.image_io.exif import filter_exif
 from neurotransfer.image_io.guarded_file import MAX_FILE_BYTES, LimitedFile, check_file, load
 from neurotransfer.image_io.icc import ToSrgb, to_srgb
@@ -50,12 +51,6 @@ _BEGIN = 256
 
 _PROCESS_WIDE = threading.RLock()
 """Held while settings of the whole process are changed: another thread would save our values, and restore them."""
-
-_TO_8_BITS = {"L;2": 85, "L;4": 17}
-"""Pillow's name for the gray samples of a PNG file -> the factor by which it scales them to 8 bits.
-
-Pillow does not scale the transparent gray.
-"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,22 +163,11 @@ def decode(opened: Image.Image, path: Path | None = None) -> Picture:
     load(opened)
     profile, exif = opened.info.get("icc_profile"), _exif(opened)
     orientation, kept = _orientation(exif), filter_exif(exif, keep_gps=True)
-    colors, alpha, mode = _colors(opened, path, name)
+    colors: Image.Image | NDArray[np.uint16]
+    colors, alpha, mode = deep_colors(opened, path, name) or eight_bit_colors(opened, name)
     if alpha is not None and alpha.getextrema() == (255, 255):
         alpha = None
     return Picture(colors, alpha, orientation, _conversion(profile, mode, path), kept)
-
-
-def _colors(
-    picture: Image.Image, path: Path | None, name: str
-) -> tuple[Image.Image | NDArray[np.uint16], Image.Image | None, str]:
-    """Return the colors of a loaded picture, composited over white, its alpha, and the mode that its profile is for."""
-    if deep := deep_colors(picture, path, name):
-        return deep
-    if picture.mode == "L" and isinstance(key := picture.info.get("transparency"), int):
-        picture.info["transparency"] = key * _TO_8_BITS.get(name, 1)
-    colors, alpha = _eight_bits(picture)
-    return colors, alpha, "RGB" if colors.mode == "RGBA" else colors.mode
 
 
 def _check_size(path: Path, size: tuple[int, int], form: str | None, max_pixels: int | None) -> None:
@@ -264,36 +248,3 @@ def _orientation(exif: Image.Exif | None) -> int:
     except Exception:  # untrusted input
         return 1
     return found if found in range(1, 9) else 1
-
-
-def _eight_bits(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """Return the colors of a loaded picture with 8 bits, composited over white, and its alpha."""
-    if picture.mode == "RGB" and isinstance(key := picture.info.get("transparency"), tuple):
-        alpha = _differs_from(picture, key)
-        picture.paste((255, 255, 255), mask=ImageChops.invert(alpha))
-        return picture, alpha
-    if picture.has_transparency_data:
-        gray = picture.mode in ("1", "L", "LA", "La")
-        if picture.mode not in ("LA", "RGBA"):
-            picture = picture.convert("LA" if gray else "RGBA")
-        alpha = picture.getchannel("A")
-        colors = picture.getchannel("L") if gray else picture
-        # In place, and RGBA keeps its fourth channel: a copy without it would double the memory.
-        colors.paste(255 if gray else (255,) * 4, mask=ImageChops.invert(alpha))
-        return colors, alpha
-    if picture.mode == "1":
-        return picture.convert("L"), None
-    if picture.mode in ("L", "RGB", "CMYK", "LAB"):
-        return picture.copy() if picture.readonly else picture, None
-    return picture.convert("RGB"), None
-
-
-def _differs_from(picture: Image.Image, key: tuple[int, ...]) -> Image.Image:
-    """Return the alpha of a picture in which the color ``key`` is transparent. Pillow itself would copy the picture."""
-    if max(key) > 255:  # the key has 16 bits, the picture was read with 8
-        key = tuple(value >> 8 for value in key)
-    alpha = Image.new("L", picture.size)
-    for band, value in zip("RGB", key, strict=True):
-        differs = [0 if level == value else 255 for level in range(256)]
-        alpha = ImageChops.lighter(alpha, picture.getchannel(band).point(differs))
-    return alpha
