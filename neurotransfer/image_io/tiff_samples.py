@@ -76,7 +76,7 @@ def _parts(file: BinaryIO, tags: Tags, layout: Layout, taken: int) -> Iterator[t
             size = rows * row_bytes + 2 * counts[piece]
             read = _unpacking_reader(file, offsets[piece], counts[piece], (row_bytes, rows), layout.compression)
         if taken + size > _MAX_BYTES:
-            raise ValueError("its pieces are too large to be unpacked")
+            raise ValueError("its strips are too large to be unpacked at once; save it again, as PNG")
         for begin in range(0, min(rows, layout.height - top), _ROWS):
             end = min(begin + _ROWS, rows)
             yield top + begin, left, plane, _samples(read(begin, end), (end - begin, row_bytes), tags, layout)

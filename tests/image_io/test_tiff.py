@@ -113,9 +113,17 @@ def test_16_bit_tiff_has_a_pixel_limit(tmp_path):
         ({278: 1}, [bytes(540)] * 69, "it does not say where all of its pixels are"),
         ({322: 16, 323: 0}, [bytes(540)], "its pieces have no pixels"),
         ({256: 1, 257: 100_000, 278: 1}, [bytes(6)], "it is cut into more than 40,000 pieces"),
-        ({322: 2**31, 323: 2**31}, [b""], "its pieces are too large to be unpacked"),
-        ({259: 5, 322: 2**31, 323: 2**31}, [b""], "its pieces are too large to be unpacked"),
-        ({259: 5, 278: 70, 279: 2**32 - 1}, [b""], "its pieces are too large to be unpacked"),
+        ({322: 2**31, 323: 2**31}, [b""], "its strips are too large to be unpacked at once; save it again, as PNG"),
+        (
+            {259: 5, 322: 2**31, 323: 2**31},
+            [b""],
+            "its strips are too large to be unpacked at once; save it again, as PNG",
+        ),
+        (
+            {259: 5, 278: 70, 279: 2**32 - 1},
+            [b""],
+            "its strips are too large to be unpacked at once; save it again, as PNG",
+        ),
         ({259: 5, 278: 70, 317: 9}, [tiff.lzw(bytes(70 * 90 * 6))], "nobody knows its predictor 9"),
     ],
 )
