@@ -135,7 +135,7 @@ objective_options = _stack(
     option("--max-pixels", section="Input", metavar="N", type=click.IntRange(min=1), show_default="200 million",
            help="Pixels that a picture file may have."),
     option("--weights", section="Input", metavar="builtin|full|PATH", default=None,
-           show_default="found, else chosen, else built in",
+           show_default="chosen, else built in",
            help="VGG-19 weights: the built-in ones, the installed full ones, or a file."),
 )  # fmt: skip
 """Options that decide what is measured: shared by ``run`` and ``evaluate``."""
