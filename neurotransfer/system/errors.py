@@ -18,7 +18,7 @@ class InputError(NeurotransferError):
 
 def reason_of(error: Exception) -> str:
     """Return another library's message as the short end of a sentence; it may be empty, or have many lines."""
-    return (str(error).splitlines() or [""])[0].rstrip(".")[:120] or type(error).__name__
+    return (str(error).splitlines() or [""])[0].rstrip(".")[:200] or type(error).__name__
 
 
 class NotFiniteError(NeurotransferError):

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP: during a run a note to be read between two steps, so that nothing is cut in half."""
+"""Ctrl-C, SIGTERM and SIGHUP: a run notes them and reads the note between two steps, so that no file is cut short."""
 
 import signal
 import sys
@@ -13,22 +13,22 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
 
 
 @dataclass
-class Stop:
-    """Which signal arrived first, 0 for none yet; while ``saving``, a second one is not heeded."""
+class StopRequest:
+    """The signal that arrived first, 0 for none yet; while ``saving``, a second one is ignored."""
 
     number: int = 0
     saving: bool = False
 
 
 @contextmanager
-def stop_signals() -> Iterator[Stop]:
-    """Yield a `Stop` that notes SIGINT, SIGTERM and SIGHUP, but for those that are ignored: nohup has its reasons.
+def deferred_signals() -> Iterator[StopRequest]:
+    """Yield a `StopRequest` that notes SIGINT, SIGTERM and SIGHUP, except those that are ignored, as under nohup.
 
     A second one raises KeyboardInterrupt, unless files are being saved.
 
     Outside the main thread, where Python allows no handlers, nothing is noted.
     """
-    stop = Stop()
+    stop = StopRequest()
 
     def note(number: int, _: FrameType | None) -> None:
         if stop.number and not stop.saving:
@@ -43,10 +43,10 @@ def stop_signals() -> Iterator[Stop]:
 
 
 @contextmanager
-def heeded_signals() -> Iterator[None]:
-    """Have Ctrl-C and SIGTERM raise KeyboardInterrupt and SystemExit, unless they are to be ignored.
+def raising_signals() -> Iterator[None]:
+    """Have Ctrl-C and SIGTERM raise KeyboardInterrupt and SystemExit, unless they are ignored.
 
-    What is said afterwards, and Python's end, are interrupted as its beginning was: see ``__main__``.
+    Before and after, they end the process at once: see ``__main__``.
     """
 
     def stop(number: int, _: FrameType | None) -> NoReturn:
@@ -60,7 +60,7 @@ def heeded_signals() -> Iterator[None]:
 
 @contextmanager
 def _handled(numbers: list[signal.Signals], handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Have ``handler`` called for those signals that are not ignored; afterwards what was called before."""
+    """Call ``handler`` for those signals that are not ignored; afterwards restore the earlier handlers."""
     previous = {
         number: signal.signal(number, handler) for number in numbers if signal.getsignal(number) != signal.SIG_IGN
     }

@@ -1,10 +1,7 @@
-"""Imports TensorFlow, quietly and quickly. Every other module takes it from here.
+"""Loads TensorFlow quietly and quickly, set up as the command line needs it. Importing this module changes nothing.
 
-Its start-up chatter reaches nobody: its C++ side writes to file descriptor 2 before its own log level is in force, so
-during the import that descriptor points to nowhere. Python errors of the import are not touched.
-
-A third of the import's time is saved by leaving Keras out, which TensorFlow loads only to offer it, and by collecting
-no garbage while some 2,400 modules are being made.
+The settings hold for the whole process, so a library must not make them unasked: the command line calls
+`load_tensorflow`, and a program that uses the Python interface may.
 """
 
 import gc
@@ -14,17 +11,38 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+def load_tensorflow() -> None:
+    """Import TensorFlow without its start-up messages, and set it up for runs that repeat bit for bit.
+
+    - Its C++ part writes to file descriptor 2 before its own log level is in force. During the import that descriptor
+      points to the null device. Python errors of the import are not touched.
+    - Two things save a third of the import's time: Keras, which TensorFlow loads only to offer it, waits until it is
+      used, and the garbage collector waits while some 2,400 modules are made.
+    - One operation runs at a time, each on all cores: no slower, and 0.2 GB less at 1600x1200 than two at once.
+    - The arithmetic optimizer is off. It merges additions into sums that begin with whichever buffer can be reused, so
+      that the last bit differs from one process to the next. Nothing is slower without it.
+    """
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors that matter arrive as Python exceptions
+    with _silent_stderr(), _without_keras(), _without_collections():
+        import tensorflow as tf
+
+        tf.get_logger().setLevel("ERROR")  # it warns of retracing, where every size has a graph of its own
+        tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
+        tf.constant(0.0)  # starts the runtime, which looks for devices and reports on them
+
+
 @contextmanager
-def _quiet_stderr() -> Iterator[None]:
+def _silent_stderr() -> Iterator[None]:
     saved = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    null = os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nowhere, 2)
+        os.dup2(null, 2)
         yield
     finally:
         os.dup2(saved, 2)
         os.close(saved)
-        os.close(nowhere)
+        os.close(null)
 
 
 @contextmanager
@@ -42,7 +60,7 @@ def _without_keras() -> Iterator[None]:
 
 @contextmanager
 def _without_collections() -> Iterator[None]:
-    """Switch the garbage collector off, and afterwards spare it what was made: modules stay to the end."""
+    """Switch the garbage collector off, and exempt from later collections what was made: modules stay to the end."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -51,19 +69,3 @@ def _without_collections() -> Iterator[None]:
         gc.freeze()
         if enabled:
             gc.enable()
-
-
-# One operation at a time, each on all cores: no slower, and 0.2 GB less at 1600x1200 than two at once.
-os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors that matter arrive as Python exceptions anyway
-
-with _quiet_stderr(), _without_keras(), _without_collections():
-    import tensorflow as tf
-
-    tf.get_logger().setLevel("ERROR")  # it warns of retracing where every size rightly has a trace of its own
-    # It merges additions into sums that begin with whichever buffer can be reused: the last bit would differ from one
-    # process to the next. Without it nothing is slower.
-    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
-    tf.constant(0.0)  # starts the runtime, which looks for devices and reports on them
-
-__all__ = ["tf"]

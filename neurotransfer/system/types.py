@@ -1,13 +1,42 @@
 """Arrays and sizes, the two things that every room speaks of."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 
 
-def fit(picture_size: tuple[int, int], long_side: int) -> tuple[int, int]:
-    """Return ``(width, height)`` with the given long side and the aspect ratio of ``picture_size``."""
-    width, height = picture_size
+class Size(NamedTuple):
+    """Width and height in pixels. The other order, (height, width), is an array's shape and nothing else."""
+
+    width: int
+    height: int
+
+    @property
+    def pixels(self) -> int:
+        """The number of pixels."""
+        return self.width * self.height
+
+    @property
+    def long_side(self) -> int:
+        """The longer of the two sides."""
+        return max(self)
+
+    def __str__(self) -> str:
+        """Return ``400x300``."""
+        return f"{self.width}x{self.height}"
+
+
+def fit(size: tuple[int, int], long_side: int) -> Size:
+    """Return the size with the given long side and the aspect ratio of ``size`` (width, height)."""
+    width, height = size
     scale = long_side / max(width, height)
-    return max(1, round(width * scale)), max(1, round(height * scale))
+    return Size(max(1, round(width * scale)), max(1, round(height * scale)))
+
+
+def size_of(image: NDArray[np.float32]) -> Size:
+    """Return the size of an array (height, width, ...)."""
+    height, width = image.shape[:2]
+    return Size(width, height)

@@ -7,6 +7,7 @@ Activations are always those after the ReLU.
 from difflib import get_close_matches
 
 from neurotransfer.system.errors import InputError
+from neurotransfer.system.types import Size
 
 MEAN_PIXEL = (123.68, 116.779, 103.939)
 """Mean RGB pixel of the training pictures, subtracted from every picture (0..255) before the network."""
@@ -30,8 +31,19 @@ LAYERS = tuple(KERNEL_SHAPES)
 
 
 def block(layer: str) -> int:
-    """Return the block number of a layer, 1 to 5; its features have stride ``2 ** (block - 1)``."""
+    """Return the block number of a layer, 1 to 5."""
     return int(layer[4])
+
+
+def stride(layer: str) -> int:
+    """Return the pixels between neighboring positions of a layer's features."""
+    return int(2 ** (block(layer) - 1))
+
+
+def positions(size: Size, layer: str) -> int:
+    """Return the number of positions of a layer's features for a picture of ``size``."""
+    step = stride(layer)
+    return -(-size.width // step) * -(-size.height // step)
 
 
 def up_to_last(layers: tuple[str, ...]) -> tuple[str, ...]:

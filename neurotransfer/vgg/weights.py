@@ -47,7 +47,7 @@ class WeightsFile:
     layout: str  # "one byte a weight", "full precision", "MatConvNet, newer layout", "Keras, .h5", ...
     sha256: str
 
-    def as_json(self) -> dict[str, str]:
+    def to_json(self) -> dict[str, str]:
         """Return name, layout and hash as plain values; the folder is left out, since it may be private."""
         return {"file": self.path.name, "layout": self.layout, "sha256": self.sha256}
 

@@ -1,22 +1,21 @@
-"""3x3 convolutions with half of the multiplications: Winograd's F(4, 3) along rows.
+"""Winograd convolutions F(4, 3) along rows: 3x3 convolutions with half of the multiplications.
 
 Four neighbouring results of a filter of three taps take six products instead of twelve (Winograd 1980; Lavin and Gray
 2016, "Fast Algorithms for Convolutional Neural Networks", section 4). Here each row of the features is cut into windows
-of six columns that advance by four, and the six products are convolutions of three rows and one column. In two
-dimensions there would be more to save, and more to move through the memory.
+of six columns that advance by four, and the six products are convolutions of three rows and one column. Two dimensions
+would save more products and move more data through the memory.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
-
-from neurotransfer.system.tensorflow import tf
 
 Tensor = Any  # TensorFlow ships no types
 
-# For the points 0, 1, -1, 2, -2 and infinity; each has the name of its transpose, or its own, in the paper.
+# For the points 0, 1, -1, 2, -2 and infinity. The letters are the paper's, up to transposition.
 _INPUT = np.array(
     [
         [4, 0, -5, 0, 1, 0],
@@ -36,10 +35,10 @@ _ROW_BY_ROW = np.einsum("pc,rs->prsc", _FILTER, np.eye(3, dtype=np.float32))
 """The nine taps of a kernel, rows s and columns c -> the factors of product p in row r."""
 
 
-class RowWinograd:
+class WinogradConv:
     """A convolution with constant weights, the same as ``conv2d`` and ``bias_add`` but for rounding.
 
-    In float32 its error is twice that of the plain sums, 1e-6 of the results; in bfloat16 likewise, 5e-3.
+    Its error is twice that of the plain sums: 1e-6 of the results in float32, 5e-3 in bfloat16.
 
     Args:
         kernel: (3, 3, channels in, channels out).
@@ -51,7 +50,7 @@ class RowWinograd:
         taps = tf.constant(kernel)
         self._bias = tf.constant(bias, dtype)
         self._forward = _Products(taps, _ROW_BY_ROW, dtype)
-        # The derivative by the features is the convolution with the kernel turned round.
+        # The gradient by the features is the convolution with the kernel reversed.
         self._backward = _Products(tf.transpose(taps, (0, 1, 3, 2)), _ROW_BY_ROW[..., ::-1, ::-1], dtype)
 
     def __call__(self, features: Tensor, margin: int) -> Tensor:
@@ -59,7 +58,7 @@ class RowWinograd:
 
         @tf.custom_gradient  # type: ignore[untyped-decorator]
         def convolved(inner: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-            return self._forward(inner, margin, self._bias), lambda slope: self._backward(slope, 2 - margin)
+            return self._forward(inner, margin, self._bias), lambda upstream: self._backward(upstream, 2 - margin)
 
         return convolved(features)
 
@@ -79,16 +78,16 @@ class _Products:
         height, width = rows + 2 * margin - 2, columns + 2 * margin - 2
         count = -(-width // 4)
         padded = tf.pad(features, [[0, 0], [0, 0], [margin, 4 * count + 2 - columns - margin], [0, 0]])
-        # A row as a picture one pixel high: TensorFlow knows no strides that differ between rows and columns.
+        # Each row becomes a picture one pixel high: TensorFlow's strides cannot differ between rows and columns.
         single, together = (rows, 1, 4 * count + 2, channels), tf.constant((1, rows, count, channels))
         padded = tf.reshape(padded, single)
         products = []
         for window, factor in zip(self._windows, self._factors, strict=True):
-            # The bare operation: tf.nn.depthwise_conv2d adds three, and every one takes its time to be traced.
+            # The raw operation: tf.nn.depthwise_conv2d adds three more, each of which takes time to trace.
             taken = tf.raw_ops.DepthwiseConv2dNative(input=padded, filter=window, strides=(1, 4, 4, 1), padding="VALID")
             taken = tf.reshape(taken, together)
             products.append(tf.nn.conv2d(taken, factor, 1, [[0, 0], [margin, margin], [0, 0], [0, 0]]))
         if bias is not None:
-            products[1] = tf.nn.bias_add(products[1], bias)  # which is in each of the four results, once
+            products[1] = tf.nn.bias_add(products[1], bias)  # product 1 enters each of the four results once
         results = tf.reshape(tf.matmul(self._output, tf.stack(products, 3)), (1, height, 4 * count, -1))
         return results if width == 4 * count else results[:, :, :width]
