@@ -1,4 +1,4 @@
-"""All that changes in a run: what is saved of it, and what it goes on from."""
+"""All that changes in a run: what is saved of it, and what it continues from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,12 +11,13 @@ from neurotransfer.system.types import Array
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The place of a run between two updates; from it `stylize` goes on as if nothing had happened."""
+    """The place of a run between two steps; from it `stylize` continues as if nothing had happened."""
 
-    octave: int
+    scale: int
+    """Index of the scale in the plan."""
     image: Array
-    """Float32 (height, width, 3), of the octave's size."""
+    """Float32 (height, width, 3), of the scale's size."""
     optimizer: Mapping[str, NDArray[Any]]
-    """The state of its optimiser."""
-    pace: Mapping[str, Any]
-    """The state of its `Pace`: plain values."""
+    """The state of the optimizer."""
+    schedule: Mapping[str, Any]
+    """The state of the `Schedule`: plain values."""

@@ -1,4 +1,4 @@
-"""The photo in the painting's colours: a start picture from which fewer steps remain."""
+"""The photo in the painting's colors: a start picture from which fewer steps remain."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,13 +6,13 @@ from numpy.typing import NDArray
 from neurotransfer.system.types import Array
 
 _NOISE_VARIANCE = 1.0
-"""Added to every variance, in squared units of 0..255: a grey picture has no colour to stretch."""
+"""Added to every variance, in squared units of 0..255: a gray picture has no color to stretch."""
 
 
 def recolor(image: Array, palette: Array) -> Array:
-    """Return ``image`` with the mean and covariance of the colours of ``palette``; both (H, W, 3) in 0..255.
+    """Return ``image`` with the mean and covariance of the colors of ``palette``; both (H, W, 3) in 0..255.
 
-    The linear Monge-Kantorovich map, of all maps that give this mean and covariance the one that moves colours least
+    The linear Monge-Kantorovich map, of all maps that give this mean and covariance the one that moves colors least
     (Pitie and Kokaram, CVMP 2007). Clipped to 0..255.
     """
     source_mean, source = _statistics(image)
@@ -25,8 +25,8 @@ def recolor(image: Array, palette: Array) -> Array:
 
 
 def _statistics(image: Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    colours = image.reshape(-1, 3).astype(np.float64)
-    return colours.mean(axis=0), np.cov(colours, rowvar=False) + _NOISE_VARIANCE * np.eye(3)
+    colors = image.reshape(-1, 3).astype(np.float64)
+    return colors.mean(axis=0), np.cov(colors, rowvar=False) + _NOISE_VARIANCE * np.eye(3)
 
 
 def _root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -23,19 +23,20 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
 from neurotransfer.system.errors import NotFiniteError
-from neurotransfer.system.tensorflow import tf
+from neurotransfer.system.types import Size
 from neurotransfer.vgg.network import Tensor
 
 _TINY = 1e-6
 """Keeps the derivative of the square root finite where picture and target agree exactly."""
 _MARGIN = 10.0
-"""Levels at either end of 0..255 that the loss of extremes keeps values out of."""
-_FRAME = 3
-"""Steps between neighbours, counted from the picture's edge inwards, that may count more than others."""
+"""Levels at either end of 0..255 that the range loss keeps values out of."""
+_BORDER = 3
+"""Steps between neighbors, counted from the picture's edge inwards, that may count more than others."""
 _STEEPNESS = 300.0
-"""How fast the slope of a layer's content loss grows beyond its limit: 1 % over it, it is four times what it was."""
+"""How fast the gradient of a layer's content loss grows beyond its limit: 1 % over it, it is four times what it was."""
 
 
 def gram(features: Tensor) -> Tensor:
@@ -48,11 +49,16 @@ _CHUNK = 1 << 17
 """Positions summed at once: 32 MB of 64 channels in float32, where all of a large picture would be gigabytes."""
 
 
+def inside(values: Tensor, part: Tensor | None) -> Tensor:
+    """Return the ``part`` [top, bottom, left, right] of values (1, h, w, channels); None: all of them."""
+    return values if part is None else values[:, part[0] : part[1], part[2] : part[3]]
+
+
 def second_moment(features: Tensor, part: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Return ``features`` (1, H, W, C) themselves and their sum of outer products F^T F, (C, C), float32 or wider.
 
-    What follows in the network should use the features returned: their derivative is then added to that of the sum
-    only when it is needed, where otherwise derivatives of all layers' sums would wait in memory for their turn.
+    The rest of the network should use the features returned: the sum's gradient is then computed when the network's own
+    gradient arrives. Otherwise the gradients of all layers' sums would wait in memory for their turn.
 
     Args:
         features: the activations.
@@ -60,33 +66,30 @@ def second_moment(features: Tensor, part: Tensor | None = None) -> tuple[Tensor,
     """
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def tapped(features: Tensor) -> Tensor:
+    def summed(features: Tensor) -> Tensor:
         _, height, width, channels = features.shape
 
-        def inside() -> Tensor:
-            return features if part is None else features[:, part[0] : part[1], part[2] : part[3]]
-
-        def gradient(upstream: Tensor, matrix: Tensor) -> Tensor:
-            # The two halves of the derivative are one product, F (dG + dG^T), in the type of the features. The part
-            # is cut out anew: kept from the way forward, those of all layers would be a third of a window's memory.
+        def backward(upstream: Tensor, matrix: Tensor) -> Tensor:
+            # The two halves of the gradient are one product, F (dG + dG^T), in the type of the features. The part is
+            # cut out again: kept from the forward pass, those of all layers would be a third of a window's memory.
             with tf.control_dependencies([upstream]):
                 both = tf.cast(matrix + tf.transpose(matrix), features.dtype)
-                again = inside()
-            slope = tf.reshape(tf.matmul(tf.reshape(again, [-1, channels]), both), tf.shape(again))
+                again = inside(features, part)
+            gradient = tf.reshape(tf.matmul(tf.reshape(again, [-1, channels]), both), tf.shape(again))
             if part is not None:
                 outside = [[0, 0], [part[0], height - part[1]], [part[2], width - part[3]], [0, 0]]
-                slope = tf.ensure_shape(tf.pad(slope, outside), features.shape)
-            return upstream + slope
+                gradient = tf.ensure_shape(tf.pad(gradient, outside), features.shape)
+            return upstream + gradient
 
         total = tf.zeros([channels, channels], _widened(features[:0]).dtype)
-        band, counted = -(-_CHUNK // width), inside()
+        band, counted = -(-_CHUNK // width), inside(features, part)
         for top in range(0, height, band):
             with tf.control_dependencies([total]):  # one band after the other, or all would be widened at once
                 rows = _widened(tf.reshape(counted[:, top : top + band], [-1, channels]))
                 total += tf.matmul(rows, rows, transpose_a=True)
-        return (tf.identity(features), total), gradient
+        return (tf.identity(features), total), backward
 
-    return tuple(tapped(features))
+    return tuple(summed(features))
 
 
 def squared_distance(features: Tensor, target: Tensor) -> Tensor:
@@ -107,33 +110,34 @@ def _widened(values: Tensor) -> Tensor:
     return tf.cast(values, tf.float32) if values.dtype == tf.bfloat16 else values
 
 
-def content_loss(mean_square: Tensor, form: str, limit: float | None = None) -> Tensor:
+def content_loss(mean_square: Tensor, form: str, limit: Tensor | None = None) -> Tensor:
     """Return the content loss of one layer, a scalar, from the mean of (F - F_c)^2.
 
-    Beyond ``limit``, also a mean of (F - F_c)^2, its slope is steep: the photo is hardly left behind any further.
+    Beyond ``limit``, also a mean of (F - F_c)^2, its gradient grows steeply, so that the picture hardly moves any
+    further from the photo. None: there is no limit.
     """
     loss = _shaped(mean_square, form)
     if limit is None:
         return loss
-    # Likeness 1 to a photo that is the painting has a limit of nothing.
-    limit_loss = _shaped(tf.constant(max(limit, _TINY), loss.dtype), form)
-    excess = tf.nn.relu(loss / limit_loss - 1.0)
-    return loss + _STEEPNESS / 2.0 * limit_loss * tf.square(excess)  # of slope 1 + steepness x excess
+    # The limit is 0 for a likeness of 1 to a photo that is the painting.
+    limit_loss = _shaped(tf.maximum(tf.cast(limit, loss.dtype), _TINY), form)
+    excess = tf.nn.relu(loss * tf.math.reciprocal(limit_loss) - 1.0)
+    return loss + _STEEPNESS / 2.0 * limit_loss * tf.square(excess)  # its slope is 1 + steepness x excess
 
 
-def distance_of(likeness: float, photo: float, painting: float) -> float:
-    """Return the mean of (F - F_c)^2 at which F is as like the photo's features F_c as ``likeness`` says.
+def similarity_to_distance(likeness: float, content: float, style: float) -> float:
+    """Return the mean of (F - F_c)^2 at which F has the cosine similarity ``likeness`` to the photo's features F_c.
 
-    Likeness is the cosine similarity of F and F_c, 0 to 1. F, coming to match the painting's Gram matrices, becomes
-    nearly as strong as the painting's features (0.92 to 0.98 of it at the default): taken for equal, they give the
-    distance by the cosine rule, before the run.
+    F comes to match the painting's Gram matrices, so its mean square becomes nearly that of the painting's features
+    (0.92 to 0.98 of it at the default settings). With both taken for equal, the cosine rule gives the distance before
+    the run.
 
     Args:
-        likeness: the similarity.
-        photo: mean square of the photo's features.
-        painting: mean square of the painting's.
+        likeness: the similarity, 0 to 1.
+        content: mean square of the photo's features.
+        style: mean square of the painting's.
     """
-    return photo + painting - 2.0 * likeness * math.sqrt(photo * painting)
+    return content + style - 2.0 * likeness * math.sqrt(content * style)
 
 
 def _shaped(mean_square: Tensor, form: str) -> Tensor:
@@ -146,7 +150,7 @@ class Whitening(NamedTuple):
     With G_s = V diag(l) V^T, the difference D becomes W * (V^T D V), W_ij = ((l_i + l_j) / 2 l_max + 1e-2)^-exponent.
     Nearly all of a deep Gram matrix is one eigenvector, the mean activation; a plain distance sees little else until
     that is right. An exponent of 1/4 is, to first order and up to scale, half way to comparing square roots of Gram
-    matrices. Measured in docs/performance.md.
+    matrices. Measured in docs/experiments.md.
     """
 
     basis: Tensor  # (channels, channels)
@@ -157,7 +161,7 @@ class Whitening(NamedTuple):
         return self.factors * tf.matmul(self.basis, tf.matmul(difference, self.basis), transpose_a=True)
 
 
-def whitening(target: Tensor, exponent: float) -> Whitening:
+def whiten(target: Tensor, exponent: float) -> Whitening:
     """Return the metric of a painting's Gram matrix (channels, channels).
 
     Raises:
@@ -174,14 +178,17 @@ def whitening(target: Tensor, exponent: float) -> Whitening:
     return Whitening(tf.constant(basis, tf.float32), tf.constant(factors, tf.float32))
 
 
-def style_loss(gram_matrix: Tensor, target: Tensor, form: str, metric: Whitening | None = None) -> Tensor:
-    """Return the style loss of one layer from its Gram matrix (channels, channels), a scalar."""
+def style_loss(gram_matrix: Tensor, target: Tensor, metric: Whitening | None, form: str) -> Tensor:
+    """Return the style loss of one layer from its Gram matrix (channels, channels), a scalar.
+
+    ``metric`` weighs differences by the target; None: all entries count alike.
+    """
     difference = gram_matrix - target
     squares = tf.square(difference if metric is None else metric(difference))
     return tf.reduce_mean(squares) if form == "mean" else _quarter(tf.reduce_sum(squares), form)
 
 
-def combined(layers: list[Tensor], form: str) -> Tensor:
+def combine(layers: list[Tensor], form: str) -> Tensor:
     """Return a whole term, content or style, from the losses of its layers, weights included."""
     total = tf.add_n(layers)
     return tf.sqrt(total + _TINY) if form == "joint" else total
@@ -191,14 +198,14 @@ def _quarter(squares: Tensor, form: str) -> Tensor:
     return tf.sqrt(squares / 4.0 + _TINY) if form == "norm" else squares / 4.0
 
 
-def total_variation(image: Tensor, size: tuple[int, int], part: Tensor | None = None, frame: float = 1.0) -> Tensor:
-    """Return the mean squared difference of vertical plus that of horizontal neighbours of (1, h, w, 3) in 0..255.
+def total_variation(image: Tensor, size: Size, part: Tensor | None = None, border: float = 1.0) -> Tensor:
+    """Return the mean squared difference of vertical plus that of horizontal neighbors of (1, h, w, 3) in 0..255.
 
     Args:
         image: a picture, or a window of one.
-        size: (height, width) of the whole picture, whose pairs of neighbours are counted.
+        size: of the whole picture, over whose pairs of neighbors the means are taken.
         part: [top, bottom, left, right], int32 (4,): only pairs whose upper or left pixel lies in it; None: all.
-        frame: how many times the three outermost steps count, from the picture's edge inwards.
+        border: how many times the three outermost steps count, from the picture's edge inwards.
     """
     down = right = image
     rows = columns = (True, True)
@@ -207,22 +214,22 @@ def total_variation(image: Tensor, size: tuple[int, int], part: Tensor | None = 
         right = image[:, part[0] : part[1], part[2] : part[3] + 1]
         # An owned part reaches to the end of its window only where the picture ends, too.
         rows, columns = (part[0] == 0, part[1] == image.shape[1]), (part[2] == 0, part[3] == image.shape[2])
-    height, width = size
+    width, height = size
     # A picture one pixel high has no vertical neighbours: nothing, not 0 / 0.
     return (
-        _squared_steps(down, 1, rows, frame) / max(3 * (height - 1) * width, 1)
-        + _squared_steps(right, 2, columns, frame) / max(3 * height * (width - 1), 1)
+        _squared_steps(down, 1, rows, border) / max(3 * (height - 1) * width, 1)
+        + _squared_steps(right, 2, columns, border) / max(3 * height * (width - 1), 1)
     )  # fmt: skip
 
 
-def extremes(image: Tensor, size: tuple[int, int], part: Tensor | None = None) -> Tensor:
+def range_loss(image: Tensor, size: Size, part: Tensor | None = None) -> Tensor:
     """Return the mean squared depth of the values of (1, h, w, 3) in the last ten levels at either end of 0..255.
 
-    Hardly a painting asks for colours that stand at the end of the range; a picture kept inside it collects them there.
+    Clipping to 0..255 collects values at the ends of the range, where hardly a painting has any.
 
     Args:
         image: a picture, or a window of one.
-        size: (height, width) of the whole picture, whose values are counted.
+        size: of the whole picture, over whose values the mean is taken.
         part: [top, bottom, left, right], int32 (4,): only pixels in it; None: all.
     """
 
@@ -231,18 +238,17 @@ def extremes(image: Tensor, size: tuple[int, int], part: Tensor | None = None) -
         def depth() -> Tensor:
             return tf.nn.relu(image - (255.0 - _MARGIN)) - tf.nn.relu(_MARGIN - image)
 
-        # Computed anew for the derivative: kept, it would be another picture in memory.
+        # Computed again for the gradient: kept, it would be another picture in memory.
         return tf.reduce_sum(tf.square(depth())), lambda upstream: 2.0 * upstream * depth()
 
-    inside = image if part is None else image[:, part[0] : part[1], part[2] : part[3]]
-    return squares(inside) / (3 * size[0] * size[1])
+    return squares(inside(image, part)) / (3 * size.pixels)
 
 
-def _squared_steps(image: Tensor, axis: int, ends: tuple[Tensor | bool, Tensor | bool], frame: float) -> Tensor:
-    """Return the sum of squared differences of neighbours along ``axis``, a scalar.
+def _squared_steps(image: Tensor, axis: int, ends: tuple[Tensor | bool, Tensor | bool], border: float) -> Tensor:
+    """Return the sum of squared differences of neighbors along ``axis``, a scalar.
 
-    The outermost steps count ``frame`` times at those ``ends`` that are the picture's. The derivative, written out,
-    takes a third of the time of the one that TensorFlow derives.
+    The outermost steps count ``border`` times at those ``ends`` that are the picture's. The gradient written here takes
+    a third of the time of the one that TensorFlow derives.
     """
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
@@ -250,18 +256,18 @@ def _squared_steps(image: Tensor, axis: int, ends: tuple[Tensor | bool, Tensor |
         before, after = (image[:, :-1], image[:, 1:]) if axis == 1 else (image[:, :, :-1], image[:, :, 1:])
         difference = after - before
         weighted = difference
-        if frame != 1.0:
+        if border != 1.0:
             number = tf.shape(difference)[axis]
             place = tf.range(number)
-            outer = ((place < _FRAME) & ends[0]) | ((place >= number - _FRAME) & ends[1])
-            weights = tf.where(outer, tf.constant(frame, image.dtype), tf.constant(1.0, image.dtype))
+            outer = ((place < _BORDER) & ends[0]) | ((place >= number - _BORDER) & ends[1])
+            weights = tf.where(outer, tf.constant(border, image.dtype), tf.constant(1.0, image.dtype))
             weighted = difference * tf.reshape(weights, [-1, 1, 1] if axis == 1 else [-1, 1])
 
-        def gradient(upstream: Tensor) -> Tensor:
-            slope = 2.0 * upstream * weighted
+        def backward(upstream: Tensor) -> Tensor:
+            gradient = 2.0 * upstream * weighted
             pads = [[[int(side == end and number == axis) for side in (0, 1)] for number in range(4)] for end in (0, 1)]
-            return tf.pad(slope, pads[0]) - tf.pad(slope, pads[1])
+            return tf.pad(gradient, pads[0]) - tf.pad(gradient, pads[1])
 
-        return tf.reduce_sum(difference * weighted), gradient
+        return tf.reduce_sum(difference * weighted), backward
 
     return steps(image)

@@ -1,19 +1,18 @@
-"""How much memory a run may take, how much it will take, and the largest tiles that stay within it.
+"""How much memory a run will take, and the largest tiles that stay within a limit.
 
-The model counts what a run holds at its fullest moment, the backward pass of its largest octave. Its constants were
+The model counts what a run holds at its fullest moment, the backward pass of its largest scale. Its constants were
 fitted to measured peaks (bench/sizes.py; docs/performance.md); bytes throughout, GB are 10^9.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from neurotransfer.system.errors import NeurotransferError
-from neurotransfer.system.types import fit
-from neurotransfer.transfer.plan import SMALLEST, needed_layers, plan_octaves, plan_style_size
+from neurotransfer.system.types import Size, fit
 from neurotransfer.transfer.settings import Settings
-from neurotransfer.transfer.tiles import stride
-from neurotransfer.vgg.layers import KERNEL_SHAPES
+from neurotransfer.transfer.sizes import MIN_SIDE, needed_layers, scale_sizes, style_size
+from neurotransfer.vgg.layers import KERNEL_SHAPES, stride
 
 WINDOWS = (1_500_000, 1_000_000, 700_000, 500_000, 350_000, 250_000, 160_000, 100_000)
 """Pixels of a tile's window, to choose from: smaller ones are mostly halo, larger ones gain nothing."""
@@ -30,14 +29,14 @@ _WINDOW = 130.0  # a pixel of a window, besides its activations
 _MAX_POOLING = 100.0  # a pixel of a window
 _WINOGRAD = {"bfloat16": 40.0, "float32": 100.0}  # a pixel of a whole picture
 _HOLES = 1.3  # of what windows take: tiles leave holes in TensorFlow's memory, of up to 40 % by chance
-_OCTAVES_HOLES = 2.0  # likewise, where each octave has windows of its own shape
+_HOLES_OF_SCALES = 2.0  # likewise, where each scale has windows of its own shape
 
 
 class MemoryPlan(NamedTuple):
     """How a run keeps within its memory."""
 
-    most_pixels: int | None
-    """Pixels of the largest window; None: the picture is evaluated as a whole."""
+    max_tile_pixels: int | None
+    """Pixels of a tile's window; None: the picture is evaluated as a whole."""
     history: int
     """Pairs that L-BFGS keeps."""
     half: bool
@@ -46,49 +45,42 @@ class MemoryPlan(NamedTuple):
     """Estimated peak of the process, bytes."""
 
 
-Size = tuple[int, int]
-"""Width and height."""
-
-
 def plan_memory(
-    size: Size, settings: Settings, precision: str, max_memory: float, sources: tuple[Size, Size] | None = None
+    size: Size, settings: Settings, precision: str, max_memory: float, sources: Sequence[Size] = ()
 ) -> MemoryPlan:
     """Return how to paint ``size`` in ``max_memory`` bytes for the whole process.
 
     The longest history of L-BFGS counts more than the largest tiles, a whole picture more than any tiles. ``sources``
-    are the sizes of the photo's and the painting's file; None: as large as the result.
+    are the sizes of the photo and the styles as their files have them; none: two as large as the result.
 
     Raises:
         NeurotransferError: it cannot be done; the message names the largest size that can.
     """
-    plans = list(_plans(size, settings, precision, sources))
+    plans = list(memory_plans(size, settings, precision, sources))
     for plan in plans:
         if plan.peak <= max_memory:
             return plan
     largest = largest_side(size, settings, precision, max_memory, sources)
     advice = f"the largest --size that fits is {largest}" if largest else "not even the smallest size fits"
     raise NeurotransferError(
-        f"{size[0]}x{size[1]} pixels need {plans[-1].peak / 1e9:.1f} GB of memory, "
+        f"{size} pixels need {plans[-1].peak / 1e9:.1f} GB of memory, "
         f"but this process may take {max_memory / 1e9:.1f} GB; {advice}."
     )
 
 
-def _plans(
-    size: Size, settings: Settings, precision: str, sources: tuple[Size, Size] | None = None
-) -> Iterator[MemoryPlan]:
+def memory_plans(size: Size, settings: Settings, precision: str, sources: Sequence[Size] = ()) -> Iterator[MemoryPlan]:
     """Yield the plans for a size, best first."""
-    width, height = size
-    pixels = width * height
+    pixels = size.pixels
     item = 2 if precision == "bfloat16" else 4
     layers = needed_layers(settings)
-    photo, painting = sources or (size, size)
-    held = _SOURCE * (_area(photo) + _area(painting))
-    held += _PAINTING * max(0, _area(plan_style_size(painting, size, settings)) - pixels)
+    content, *styles = sources or (size, size)
+    held = _SOURCE * (content.pixels + sum(style.pixels for style in styles))
+    held += _PAINTING * max([0, *(style_size(style, size, settings).pixels - pixels for style in styles)])
     targets = sum(KERNEL_SHAPES[name][3] / stride(name) ** 2 for name, _ in settings.content_layers) * item
     window = _WINDOW + item * _activations(layers) + (_MAX_POOLING if settings.pooling == "max" else 0.0)
     weights = item * sum(math.prod(KERNEL_SHAPES[name]) for name in layers)
     fixed = _PROCESS + weights + pixels * (_PICTURES + targets) + held
-    holes = _HOLES if len(plan_octaves(size, settings)) == 1 else _OCTAVES_HOLES
+    holes = _HOLES if len(scale_sizes(size, settings)) == 1 else _HOLES_OF_SCALES
     for history, half in HISTORIES if settings.optimizer == "lbfgs" else ((0, False),):
         pairs = pixels * history * (_PAIR / 2 if half else _PAIR)
         for most in (None, *WINDOWS):
@@ -105,17 +97,13 @@ def _activations(layers: tuple[str, ...]) -> float:
     return kept + pooled
 
 
-def _area(size: Size) -> int:
-    return size[0] * size[1]
-
-
 def largest_side(
-    size: Size, settings: Settings, precision: str, max_memory: float, sources: tuple[Size, Size] | None = None
+    size: Size, settings: Settings, precision: str, max_memory: float, sources: Sequence[Size] = ()
 ) -> int | None:
     """Return the largest long side below that of ``size`` that fits."""
     low, high = 0, max(size)
     while high - low > 1:
         middle = (low + high) // 2
-        fits = any(plan.peak <= max_memory for plan in _plans(fit(size, middle), settings, precision, sources))
+        fits = any(plan.peak <= max_memory for plan in memory_plans(fit(size, middle), settings, precision, sources))
         low, high = (middle, high) if fits else (low, middle)
-    return low if low >= SMALLEST else None
+    return low if low >= MIN_SIDE else None

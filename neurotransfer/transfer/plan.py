@@ -1,64 +1,143 @@
-"""How large, and how deep: the plan of a run's sizes and layers, made from settings alone before anything is loaded."""
+"""The plan of a run: everything that follows from sizes, settings and the machine, decided once by a pure function.
 
-from itertools import pairwise
+The check before a run, the run itself, `evaluate`, the forecast and `resume` read the same plan; none makes its own.
+"""
 
-from neurotransfer.system.errors import InputError
-from neurotransfer.system.types import fit
-from neurotransfer.transfer.settings import RANGES, Settings
-from neurotransfer.vgg.layers import up_to_last
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
 
-SMALLEST = int(RANGES["size"][0])
+from neurotransfer.system.cpu import choose_precision, product_rate
+from neurotransfer.system.memory import allowance
+from neurotransfer.system.types import Size
+from neurotransfer.transfer.forecast import expected_seconds
+from neurotransfer.transfer.memory import MemoryPlan, plan_memory
+from neurotransfer.transfer.settings import Settings
+from neurotransfer.transfer.sizes import needed_layers, result_size, scale_sizes, share_steps, style_size
+from neurotransfer.transfer.tiles import Tile, plan_tiles, work
 
-LARGEST_SINGLE = 720
-"""Long side up to which one octave does."""
 
-FEWEST_UPDATES = 5
-"""An octave with fewer updates than this is not worth its targets."""
+class Machine(NamedTuple):
+    """What a plan must know of the machine."""
+
+    bfloat16: bool
+    """Whether the processor multiplies bfloat16 faster than float32."""
+    max_memory: float
+    """Bytes that this process may hold."""
+    flops: float
+    """Operations a second of a float32 matrix product on all cores."""
+
+    @classmethod
+    def here(cls, max_memory: float | None = None) -> Self:
+        """Return this machine as it is now; ``max_memory`` None: a safe share of what is free. Takes some 0.02 s."""
+        return cls(choose_precision("auto") == "bfloat16", max_memory or allowance(), product_rate())
 
 
-def plan_size(photo_size: tuple[int, int], settings: Settings) -> tuple[int, int]:
-    """Return the result's (width, height) for a photo's (width, height): never larger than the photo unless asked.
+class Scale(NamedTuple):
+    """One of the sizes at which a picture is painted, smallest first."""
+
+    size: Size
+    style_sizes: tuple[Size, ...]
+    """The size at which each style is looked at."""
+    steps: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a run will be done, and what it will take."""
+
+    scales: tuple[Scale, ...]
+    layers: tuple[str, ...]
+    """Every layer of the network that is computed, in network order."""
+    precision: str
+    """Of the convolutions: ``float32`` or ``bfloat16``."""
+    winograd: bool
+    """Whether large convolutions are Winograd convolutions."""
+    memory: MemoryPlan
+    max_memory: float
+    """Bytes that the process may hold."""
+    seconds: float
+    """How long the run should take on the machine that it was planned for."""
+
+    @property
+    def size(self) -> Size:
+        """The size of the result."""
+        return self.scales[-1].size
+
+    @property
+    def steps(self) -> int:
+        """The number of steps of all scales."""
+        return sum(scale.steps for scale in self.scales)
+
+    def tiles(self, size: Size) -> tuple[Tile, ...]:
+        """Return the tiles in which a picture of that size is evaluated; one if it is evaluated as a whole."""
+        return plan_tiles(size, self.layers, self.memory.max_tile_pixels)
+
+    def work(self, scale: Scale) -> float:
+        """Return what an evaluation at that scale costs, in pixels of a picture that is evaluated as a whole."""
+        return work(scale.size, self.layers, self.memory.max_tile_pixels)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as plain values."""
+        return {
+            "size": self.size,
+            "steps": self.steps,
+            "scales": [scale._asdict() for scale in self.scales],
+            "layers": self.layers,
+            "precision": self.precision,
+            "winograd": self.winograd,
+            "memory": self.memory._asdict(),
+            "max_memory": self.max_memory,
+            "seconds": round(self.seconds, 1),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Return the plan of `to_json`; raises KeyError, TypeError or ValueError for anything else."""
+        return cls(
+            tuple(
+                Scale(
+                    Size(*map(int, scale["size"])),
+                    tuple(Size(*map(int, size)) for size in scale["style_sizes"]),
+                    int(scale["steps"]),
+                )
+                for scale in values["scales"]
+            ),
+            tuple(map(str, values["layers"])),
+            str(values["precision"]),
+            bool(values["winograd"]),
+            MemoryPlan(**values["memory"]),
+            float(values["max_memory"]),
+            float(values["seconds"]),
+        )
+
+
+def make_plan(
+    content: Size, styles: Sequence[Size], settings: Settings, machine: Machine, size: Size | None = None
+) -> Plan:
+    """Return the plan for a photo and styles of these sizes on ``machine``.
+
+    ``size`` is that of the result; None: what the settings make of the photo's.
 
     Raises:
-        InputError: the result would have a long side under 32 pixels.
+        InputError: the photo is too small.
+        NeurotransferError: the picture does not fit into the memory; the message names the largest size that does.
     """
-    long_side = max(photo_size)
-    asked = settings.size
-    if isinstance(asked, int) and (settings.enlarge or asked < long_side):
-        long_side = asked
-    if long_side < SMALLEST:
-        raise InputError(
-            f"The photo is {photo_size[0]}x{photo_size[1]} pixels, expected a long side of {SMALLEST} or more; "
-            f"give a larger photo, or --size {SMALLEST} or more with --enlarge."
-        )
-    return fit(photo_size, long_side)
-
-
-def plan_octaves(size: tuple[int, int], settings: Settings) -> list[tuple[int, int]]:
-    """Return the (width, height) of every octave, smallest first; the last is ``size`` (width, height).
-
-    The long side doubles from octave to octave. The network sees a few hundred pixels at once: a larger picture has
-    its large strokes painted while it is small.
-    """
-    sides = [max(size)]
-    most = settings.updates // FEWEST_UPDATES if settings.octaves else 1
-    while sides[0] > LARGEST_SINGLE and len(sides) < most:
-        sides.insert(0, round(sides[0] / 2))
-    return [fit(size, side) for side in sides[:-1]] + [size]
-
-
-def share_updates(updates: int, octaves: int) -> list[int]:
-    """Return how many of ``updates`` each octave gets: each 0.6 times as many as the next smaller one."""
-    weights = [0.6**octave for octave in range(octaves)]
-    marks = [round(updates * sum(weights[: octave + 1]) / sum(weights)) for octave in range(octaves)]
-    return [mark - before for before, mark in pairwise([0, *marks])]
-
-
-def plan_style_size(painting_size: tuple[int, int], size: tuple[int, int], settings: Settings) -> tuple[int, int]:
-    """Return the (width, height) at which the painting is looked at for a result of ``size`` (width, height)."""
-    return fit(painting_size, max(SMALLEST, round(max(size) * settings.style_scale)))
-
-
-def needed_layers(settings: Settings) -> tuple[str, ...]:
-    """Return every layer of the network that the settings' losses need, in network order."""
-    return up_to_last(tuple(dict(settings.content_layers) | dict(settings.style_layers)))
+    size = size or result_size(content, settings)
+    layers = needed_layers(settings)
+    precision = settings.precision
+    if precision == "auto":
+        precision = "bfloat16" if machine.bfloat16 else "float32"
+    memory = plan_memory(size, settings, precision, machine.max_memory, (content, *styles))
+    sizes = scale_sizes(size, settings)
+    scales = tuple(
+        Scale(scale, tuple(style_size(style, scale, settings) for style in styles), steps)
+        for scale, steps in zip(sizes, share_steps(settings.step_count, len(sizes)), strict=True)
+    )
+    seconds = expected_seconds(
+        [(scale.size, scale.steps) for scale in scales], layers, precision, memory.max_tile_pixels, machine.flops
+    )
+    # In float32, tiles give the gradient of the whole picture to 1e-5. A Winograd convolution rounds by the place in a
+    # row, so that a unit that is 0 but for rounding could be on in one tile and off in its neighbor.
+    winograd = precision != "float32" or memory.max_tile_pixels is None
+    return Plan(scales, layers, precision, winograd, memory, machine.max_memory, seconds)

@@ -1,4 +1,4 @@
-"""How many updates there will be, at which rate, and how long they will take. Knows clocks and counts, no pictures."""
+"""How many steps there will be, at which rate, and how long they will take. Knows clocks and counts, no pictures."""
 
 import logging
 import math
@@ -6,150 +6,118 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from neurotransfer.system.cpu import product_rate
-from neurotransfer.transfer.plan import needed_layers, share_updates
+from neurotransfer.transfer.forecast import format_duration
+from neurotransfer.transfer.plan import Plan
 from neurotransfer.transfer.settings import Settings
-from neurotransfer.transfer.tiles import stride, work
-from neurotransfer.vgg.layers import KERNEL_SHAPES
 
 logger = logging.getLogger(__name__)
 
-_TIMED = 2  # updates, before an estimate
-WORTH_SAYING = 60.0
-"""Seconds from which on a run's time is told unasked."""
-
-# Measured (docs/performance.md): what a forecast multiplies the floor in float32 by, seconds to start, updates' worth
-# of targets. The former is below 1: products are faster in TensorFlow than here, and Winograd's way leaves some out.
-_OVER_THE_FLOOR = {"bfloat16": 0.48, "float32": 0.82}
-_OVER_IN_TILES = {"bfloat16": 0.48, "float32": 0.97}
-_START = 3.0
-_TARGETS = 2.0
+_TIMED_STEPS = 2
+"""Steps before an estimate."""
+ANNOUNCE_SECONDS = 60.0
+"""The time of a longer run is reported unasked."""
 
 
-class Pace:
-    """The plan of a run's updates: counts per octave, shortened to keep a deadline once two updates were timed.
+class Schedule:
+    """The steps of a run, by scale: shortened to keep a deadline once two steps were timed."""
 
-    ``work`` is what a step of each octave costs, in any unit.
-    """
-
-    def __init__(self, settings: Settings, work: list[float], deadline: float | None = None) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, plan: Plan, deadline: float | None = None) -> None:
+        """Begin with the steps of the plan; ``deadline`` is a value of `time.monotonic`."""
         self.index = 0
-        self._counts = share_updates(settings.updates, len(work))
-        self._done = [0] * len(work)
-        self._work = work
+        self._settings = settings
+        self._counts = [scale.steps for scale in plan.scales]
+        self._done = [0] * len(plan.scales)
+        self._work = [plan.work(scale) for scale in plan.scales]
         self._deadline = deadline
         self._begun = 0.0
-        self._ticks = 0
+        self._timed = 0
         self._spent = 0.0
         self._origin = 0
 
     def state(self) -> dict[str, Any]:
-        """Return plain values from which `restore` goes on."""
-        return {"index": self.index, "counts": self._counts, "done": self._done, "origin": self._origin}
+        """Return plain values from which `restore` continues."""
+        return {"index": self.index, "counts": list(self._counts), "done": list(self._done), "origin": self._origin}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from the values of `state`."""
+        """Continue from the values of `state`."""
         self.index, self._origin = state["index"], state["origin"]
         self._counts, self._done = list(state["counts"]), list(state["done"])
 
     @property
     def total(self) -> int:
-        """The number of updates of the whole run, as planned now."""
+        """The number of steps of the whole run, as planned now."""
         return sum(self._counts)
 
     def begin(self) -> None:
-        """Start the clock of the first updates."""
+        """Start the clock of the first steps."""
         self._begun = time.monotonic()
 
-    def left(self, octave: int) -> int:
-        """Return how many updates this octave still gets."""
-        return self._counts[octave] - self._done[octave]
+    def left(self, scale: int) -> int:
+        """Return how many steps this scale still gets."""
+        return self._counts[scale] - self._done[scale]
 
-    def rate(self) -> float:
-        """Return Adam's rate for the coming update; a cosine schedule ends just above zero.
+    def rate(self, step: int) -> float:
+        """Return Adam's rate for a step, from 1, in units of 0..255; a cosine schedule ends just above zero.
 
-        Updates added to a finished run have a cosine of their own, the lower the fewer they are: there would be no time
-        to mend what large steps undo.
+        Steps added to a finished run have a cosine of their own. The fewer they are, the lower it begins: there would
+        be no time to mend what large steps undo.
         """
-        settings = self.settings
+        settings = self._settings
         if settings.schedule == "constant":
             return settings.learning_rate
-        share = (self.index - self._origin) / max(self.total - self._origin, 1)
+        share = (step - 1 - self._origin) / max(self.total - self._origin, 1)
         height = min(1.0, (self.total - self._origin) / self._origin) if self._origin else 1.0
         return settings.learning_rate * height * 0.5 * (1.0 + math.cos(math.pi * share))
 
-    def tick(self, octave: int) -> None:
-        """Note an update; after the second one, estimate the rest and shorten it if there is a deadline."""
+    def tick(self, scale: int) -> None:
+        """Note a step; after the second one, estimate the rest and shorten it if there is a deadline."""
         self.index += 1
-        self._done[octave] += 1
-        self._ticks += 1
-        self._spent += self._work[octave]
-        if self._ticks != _TIMED:
+        self._done[scale] += 1
+        self._timed += 1
+        self._spent += self._work[scale]
+        if self._timed != _TIMED_STEPS:
             return
         if self._deadline is not None:
             self._shorten(self._deadline - time.monotonic())
         left = self.seconds_left()
-        if left is not None and left > WORTH_SAYING:
-            logger.info("About %s to go (%d updates).", spoken(left), self.total - self.index)
+        if left is not None and left > ANNOUNCE_SECONDS:
+            logger.info("About %s to go (%d steps).", format_duration(left), self.total - self.index)
 
-    def skip(self, octave: int) -> None:
-        """Leave the rest of this octave out."""
-        self._counts[octave] = self._done[octave]
+    def skip(self, scale: int) -> None:
+        """Leave out the rest of this scale."""
+        self._counts[scale] = self._done[scale]
 
     def seconds_left(self) -> float | None:
-        """Return how long the updates left will take at the speed so far; None before the first one."""
-        if not self._ticks:
+        """Return how long the steps left will take at the speed so far; None before the first one."""
+        if not self._timed:
             return None
         return self._speed() * sum(
             (count - done) * work for count, done, work in zip(self._counts, self._done, self._work, strict=True)
         )
 
     def _speed(self) -> float:
-        """Return the seconds a unit of work took so far."""
+        """Return the seconds that a unit of work took so far."""
         return (time.monotonic() - self._begun) / self._spent
 
     def _shorten(self, available: float) -> None:
-        """Cut every octave by the same share until the estimate fits; targets of a larger octave cost two updates."""
+        """Cut every scale by the same share until the estimate fits; the targets of a larger scale cost two steps."""
         overhead = 2.0 * self._speed() * sum(self._work[1:])
         share = max(0.0, available - overhead) / max(self.seconds_left() or 0.0, 1e-9)
         if share < 1.0:
+            planned = self.total
             self._counts = [
                 done + (max(1, int((count - done) * share)) if count > done else 0)
                 for count, done in zip(self._counts, self._done, strict=True)
             ]
-            logger.info("The time allows for %d of %d updates.", self.total, self.settings.updates)
+            logger.info("The time allows for %d of %d steps.", self.total, planned)
 
 
 def is_finished(state: Mapping[str, Any]) -> bool:
-    """Return whether the state of a `Pace` has no updates left."""
+    """Return whether the state of a `Schedule` has no steps left."""
     return list(state["counts"]) == list(state["done"])
 
 
 def extended(state: Mapping[str, Any], more: int) -> dict[str, Any]:
-    """Return the state of a finished `Pace` with ``more`` updates at the last size."""
+    """Return the state of a finished `Schedule` with ``more`` steps at the last size."""
     *counts, last = state["counts"]
     return {**state, "counts": [*counts, last + more], "origin": state["index"]}
-
-
-def forecast(settings: Settings, sizes: list[tuple[int, int]], precision: str, most_pixels: int | None) -> float:
-    """Return the seconds that a run of octaves of these sizes should take on this machine, before any of it was done.
-
-    That is the arithmetic of its convolutions over the rate of a matrix product, which is measured now. Right within a
-    third or so; what `Pace` says after two updates is better.
-    """
-    layers, counts = needed_layers(settings), share_updates(settings.updates, len(sizes))
-    pixels = sum(
-        (count + _TARGETS) * work(size, layers, most_pixels) for count, size in zip(counts, sizes, strict=True)
-    )
-    a_pixel = sum(4.0 * math.prod(KERNEL_SHAPES[name]) / stride(name) ** 2 for name in layers)
-    over = _OVER_THE_FLOOR if most_pixels is None else _OVER_IN_TILES
-    return _START + over[precision] * pixels * a_pixel / product_rate()
-
-
-def spoken(seconds: float) -> str:
-    """Return a time in words: ``45 s``, ``1 min 30 s``, ``2 h 5 min``."""
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes >= 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,13 +1,12 @@
 """Settings: every number and choice that decides how the picture looks, with its default and its range.
 
-Knows nothing of files (except that a start picture may be named), TensorFlow or the command line.
+Knows nothing of files, TensorFlow or the command line.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from neurotransfer.system.errors import InputError
 from neurotransfer.vgg.layers import check_layer
@@ -18,7 +17,9 @@ LayerWeights = tuple[tuple[str, float], ...]
 ORIGINAL = "original"
 
 STEPS: Mapping[str, int] = MappingProxyType({"adam": 60, "lbfgs": 25})
-"""Updates that an optimiser takes unless told otherwise."""
+"""Steps that an optimizer takes unless told otherwise."""
+
+INITS = ("recolored", "content", "noise", "style")
 
 CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -29,11 +30,10 @@ CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "padding": ("zeros", "first-block", "replicate", "reflect"),
         "schedule": ("constant", "cosine"),
         "noise": ("uniform", "normal"),
+        "init": INITS,
     }
 )
-INITS = ("recolored", "content", "noise", "style")
-
-_HEAVIEST = 1e12
+_MAX_WEIGHT = 1e12
 """With it, the losses of any picture are still numbers in float32."""
 
 RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
@@ -42,11 +42,11 @@ RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "steps": (0, 1_000_000),
         "learning_rate": (0.0, 1e12),
         "beta2": (0.0, 0.999999),
-        "content_weight": (0.0, _HEAVIEST),
-        "style_weight": (0.0, _HEAVIEST),
-        "tv_weight": (0.0, _HEAVIEST),
-        "frame_smoothing": (1.0, 1e6),
-        "extremes_weight": (0.0, _HEAVIEST),
+        "content_weight": (0.0, _MAX_WEIGHT),
+        "style_weight": (0.0, _MAX_WEIGHT),
+        "tv_weight": (0.0, _MAX_WEIGHT),
+        "border_tv": (1.0, 1e6),
+        "range_weight": (0.0, _MAX_WEIGHT),
         "likeness": (0.0, 1.0),
         "whitening": (0.0, 0.5),
         "tolerance": (0.0, 255.0),
@@ -70,7 +70,7 @@ class Settings:
     enlarge: bool = False
     """Whether a photo smaller than `size` is enlarged to it."""
     steps: int | None = None
-    """Number of updates of the picture; None: what the optimiser needs, 60 for Adam and 25 for L-BFGS."""
+    """Number of updates of the picture; None: what the optimizer needs, 60 for Adam and 25 for L-BFGS."""
     optimizer: Literal["adam", "lbfgs"] = "adam"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of the convolutions; ``auto``: bfloat16 where the processor has instructions for it."""
@@ -83,24 +83,24 @@ class Settings:
     content_weight: float = 155.0
     style_weight: float = 20.0
     likeness: float = 0.6
-    """How like the photo the picture stays: cosine similarity to its features below which content counts steeply."""
+    """How like the photo the picture stays: cosine similarity of their features below which content counts steeply."""
     tv_weight: float = 1.0
-    """Weight of the total variation term: squared differences of neighbouring pixels."""
-    frame_smoothing: float = 100.0
-    """How many times more total variation counts across the outermost rows and columns: no line along the frame."""
-    extremes_weight: float = 60.0
-    """Weight of the term that keeps values away from 0 and 255, where colours are blown."""
+    """Weight of the total variation: squared differences of neighboring pixels."""
+    border_tv: float = 100.0
+    """How many times more total variation counts along the border of the picture, which would else show a line."""
+    range_weight: float = 60.0
+    """Weight of the range loss, which keeps values away from 0 and 255, where colors are blown."""
     # conv3_2 holds eyes and mouths, which conv4_2 alone lets melt.
     content_layers: LayerWeights = (("conv4_2", 1.0), ("conv3_2", 0.2))
-    # Nothing after conv4_2 is needed, which saves a quarter of every step; conv5_1 adds nothing that the eye sees.
+    # Nothing after conv4_2 is computed, which saves a quarter of every step. conv5_1 adds nothing visible.
     style_layers: LayerWeights = (("conv1_1", 1.0), ("conv2_1", 1.0), ("conv3_1", 1.0), ("conv4_1", 0.15))
     objective: Literal["gatys", "mean", "norm", "joint"] = "norm"
     """Differences as squares (``gatys``, ``mean``) or distances (``norm``, ``joint``); see `losses`."""
     whitening: float = 0.25
-    """How far differences of Gram matrices are whitened by the painting's own, 0 to 0.5: fewer steps are needed."""
+    """How far differences of Gram matrices are whitened by the painting's own, 0 to 0.5. It saves steps."""
     pooling: Literal["avg", "max"] = "avg"
     padding: Literal["zeros", "first-block", "replicate", "reflect"] = "first-block"
-    """What the network sees beyond the frame. With zeros it paints a faint coloured line along it; ``first-block``
+    """What the network sees beyond the border. With zeros it paints a faint colored line along it; ``first-block``
     repeats the outermost row in the network's first block and pads with zeros after that."""
     octaves: bool = True
     """Whether a large picture is painted small first, then larger: strokes keep their size relative to the picture."""
@@ -108,8 +108,8 @@ class Settings:
     """A size is left early when a step changes the picture by less than this, root mean square in units of 0..255."""
     style_scale: float = 1.0
     """Long side of the painting relative to that of the result: larger makes larger strokes."""
-    init: str | Path = "recolored"
-    """Start picture: a file, or ``content``, ``noise``, ``style``, ``recolored`` (the photo in its colours)."""
+    init: Literal["recolored", "content", "noise", "style"] = "recolored"
+    """Start picture: the photo in the painting's colors (``recolored``), the photo, noise, or the painting."""
     noise_ratio: float = 0.0
     """Share of noise mixed into the start picture, 0 to 1; a start from ``noise`` is noise alone."""
     noise: Literal["uniform", "normal"] = "uniform"
@@ -135,18 +135,22 @@ class Settings:
         _check_layers("style_layers", self.style_layers)
 
     @property
-    def updates(self) -> int:
-        """The number of updates: `steps`, or the optimiser's own."""
+    def step_count(self) -> int:
+        """The number of steps: `steps`, or the optimizer's own."""
         return STEPS[self.optimizer] if self.steps is None else self.steps
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the settings as plain values; of a start picture's path only the file name."""
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as plain values."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        values["init"] = self.init if self.init in INITS else Path(self.init).name
-        values["steps"] = self.updates
+        values["steps"] = self.step_count
         values["content_layers"] = dict(self.content_layers)
         values["style_layers"] = dict(self.style_layers)
         return values
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Return the settings of `to_json`; raises TypeError for other names, `InputError` for bad values."""
+        return cls(**values)
 
 
 def _option(name: str) -> str:
@@ -170,8 +174,8 @@ def _check_layers(name: str, layers: LayerWeights) -> None:
         raise InputError(f"{_option(name)} needs at least one layer.")
     for layer, weight in layers:
         check_layer(layer)
-        if not 0.0 <= weight <= _HEAVIEST:
-            raise InputError(f"{_option(name)} {layer} needs a weight from 0 to {_HEAVIEST:g}; found {weight!r}.")
+        if not 0.0 <= weight <= _MAX_WEIGHT:
+            raise InputError(f"{_option(name)} {layer} needs a weight from 0 to {_MAX_WEIGHT:g}; found {weight!r}.")
     names = [layer for layer, _ in layers]
     if len(set(names)) < len(names):
         raise InputError(f"{_option(name)} names a layer twice: {', '.join(names)}; give each once.")
@@ -183,81 +187,74 @@ CONV4_2: LayerWeights = (("conv4_2", 1.0),)
 FIVE_LAYERS: LayerWeights = tuple((f"conv{block}_1", 0.2) for block in range(1, 6))
 """The layers of Gatys et al. 2016."""
 
+_WEIGHTS = {field.name for field in fields(Settings) if field.name.endswith("_weight")}
+_EXTRA_TERMS_OFF: dict[str, Any] = dict.fromkeys(_WEIGHTS - {"content_weight", "style_weight"}, 0.0)
+PLAIN = replace(DEFAULT, **_EXTRA_TERMS_OFF, border_tv=1.0, likeness=0.0, whitening=0.0, padding="zeros")
+"""The content and style loss alone. A term that is added later is off in the presets that start from here."""
+
+_CLASSIC = replace(
+    PLAIN,
+    learning_rate=2.0,
+    schedule="constant",
+    beta2=0.999,
+    content_layers=CONV4_2,
+    style_layers=FIVE_LAYERS,
+    clip=False,
+    octaves=False,
+    tolerance=0.0,
+)
+
 PRESETS: Mapping[str, Settings] = MappingProxyType(
     {
         "default": DEFAULT,
         # The photo kept, small strokes; the photo given away, large strokes.
-        "fine": Settings(content_weight=300.0, likeness=0.7, style_scale=0.7),
-        "bold": Settings(content_weight=60.0, style_scale=1.6),
+        "fine": replace(DEFAULT, content_weight=300.0, likeness=0.7, style_scale=0.7),
+        "bold": replace(DEFAULT, content_weight=60.0, style_scale=1.6),
         # The 2017 course script, step for step.
-        "seed": Settings(
+        "classic": replace(
+            _CLASSIC,
             steps=500,
-            learning_rate=2.0,
-            schedule="constant",
-            beta2=0.999,
             content_weight=10.0,
             style_weight=40.0,
-            tv_weight=0.0,
-            content_layers=CONV4_2,
-            style_layers=FIVE_LAYERS,
             objective="gatys",
             init="content",
             noise_ratio=0.6,
-            clip=False,
-            likeness=0.0,
-            extremes_weight=0.0,
-            frame_smoothing=1.0,
-            whitening=0.0,
-            padding="zeros",
-            octaves=False,
-            tolerance=0.0,
         ),
         # The quickest picture that is at least as good as that one.
-        "fast": Settings(
+        "fast": replace(
+            PLAIN,
             optimizer="lbfgs",
             steps=20,
-            likeness=0.0,
-            extremes_weight=0.0,
-            frame_smoothing=1.0,
             whitening=0.45,
-            padding="zeros",
             content_weight=3.0,
             style_weight=1.0,
-            tv_weight=0.0,
             content_layers=CONV4_2,
             style_layers=tuple((f"conv{block}_1", 1.0) for block in range(1, 5)),
         ),
         # github.com/anishathalye/neural-style, its documented objective and defaults.
-        "anishathalye": Settings(
+        "anishathalye": replace(
+            _CLASSIC,
             steps=1000,
             learning_rate=10.0,
-            schedule="constant",
-            beta2=0.999,
             content_weight=5.0,
             style_weight=500.0,
             tv_weight=100.0,
-            content_layers=CONV4_2,
-            style_layers=FIVE_LAYERS,
             objective="mean",
             pooling="max",
             init="noise",
             noise="normal",
-            clip=False,
-            likeness=0.0,
-            extremes_weight=0.0,
-            frame_smoothing=1.0,
-            whitening=0.0,
-            padding="zeros",
-            octaves=False,
-            tolerance=0.0,
         ),
     }
 )
 """Named starting points; an option given beside a preset wins over it."""
 
+PRESET_ALIASES: Mapping[str, str] = MappingProxyType({"seed": "classic"})
+"""Earlier names of presets, which still work."""
+
 
 def preset(name: str, **changes: Any) -> Settings:
     """Return the settings of preset ``name`` with ``changes`` on top; raises `InputError` for an unknown name."""
+    name = PRESET_ALIASES.get(name, name)
     if name not in PRESETS:
         raise InputError(f"There is no preset {name!r}; there are {', '.join(PRESETS)}.")
     return replace(PRESETS[name], **changes)

@@ -1,8 +1,8 @@
-"""stylize(): the run itself, a generator of immutable steps. Saving, logging and progress are for its consumers."""
+"""stylize(): the run itself, an iterator of immutable steps. Saving, logging and progress are for its consumers."""
 
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -10,176 +10,171 @@ from pathlib import Path
 import numpy as np
 
 from neurotransfer.image_io.arrays import Source, open_picture, pixels, resize
-from neurotransfer.system.cpu import choose_precision
-from neurotransfer.system.errors import NotFiniteError
-from neurotransfer.system.memory import allowance
-from neurotransfer.system.types import Array
+from neurotransfer.image_io.reading import Picture
+from neurotransfer.system.errors import InputError, NotFiniteError
+from neurotransfer.system.types import Array, Size
 from neurotransfer.transfer.checkpoint import Checkpoint
-from neurotransfer.transfer.color import recolor
-from neurotransfer.transfer.memory import MemoryPlan, plan_memory
-from neurotransfer.transfer.objective import Evaluation, Losses, Objective
-from neurotransfer.transfer.optimizers import LBFGS, Adam
-from neurotransfer.transfer.plan import needed_layers, plan_octaves, plan_size, plan_style_size
-from neurotransfer.transfer.schedule import Pace
+from neurotransfer.transfer.evaluation import Evaluation, Losses
+from neurotransfer.transfer.optimizers import LBFGS, Adam, Optimizer
+from neurotransfer.transfer.plan import Machine, Plan, make_plan
+from neurotransfer.transfer.schedule import Schedule
+from neurotransfer.transfer.session import Session
 from neurotransfer.transfer.settings import DEFAULT, Settings
-from neurotransfer.transfer.tiles import work
-from neurotransfer.vgg.layers import MEAN_PIXEL
-from neurotransfer.vgg.network import VGG19
-from neurotransfer.vgg.weights import Weights, load_weights
+from neurotransfer.transfer.start import start_picture
+from neurotransfer.vgg.weights import Weights
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Step:
-    """The picture after ``index`` updates: ``image`` float32 (H, W, 3), RGB, and its losses. Step 0 is the start.
+    """The picture after ``index`` steps: ``image`` float32 (H, W, 3), RGB, and its losses. Step 0 is the start.
 
-    In all octaves but the last the picture is smaller than the result.
+    At all scales but the last the picture is smaller than the result.
     """
 
     index: int
     image: Array
     losses: Losses
-    seconds_left: float | None = field(compare=False)
+    seconds_left: float | None = field(default=None, compare=False)
     """How long the rest will take at the speed so far; None at the start."""
-    checkpoint: Callable[[], Checkpoint] = field(repr=False, compare=False)
-    """Where to go on from; to be called, and its arrays to be used, before the next step is asked for."""
 
 
 def stylize(
     content: Source,
-    style: Source,
+    styles: Source | tuple[Source, ...],
     settings: Settings = DEFAULT,
     *,
+    start: Source | None = None,
+    session: Session | None = None,
     weights: Weights | str | Path | None = None,
+    plan: Plan | None = None,
     deadline: float | None = None,
     max_memory: float | None = None,
     checkpoint: Checkpoint | None = None,
     max_pixels: int | None = None,
-) -> Iterator[Step]:
-    """Paint ``content`` in the style of ``style``; yield the start and then one `Step` an update.
+) -> "Stylization":
+    """Paint ``content`` in the style of ``styles``: return an iterator of `Step`, the start and one for each update.
 
     Args:
         content: the photo: a path, a Pillow picture, or an array (height, width, 3) in 0..255.
-        style: the painting, likewise.
+        styles: the painting, likewise; a tuple holds one for now.
         settings: how to paint.
-        weights: loaded weights, a path, ``"builtin"``, or None to look for them as `find_weights` says.
-        deadline: the value of `time.monotonic` by which to be done: updates are left out so that it is kept.
-        max_memory: bytes that the process may hold; None: a safe share of what is free. It changes the
-            picture no more than rounding does, or L-BFGS remembering fewer steps, less precisely.
-        checkpoint: of an earlier run with the same inputs: yields its step again, then goes on.
+        start: the start picture, likewise; None: what ``settings.init`` says.
+        session: networks, graphs and style targets of earlier pictures; None: they are made for this one.
+        weights: without a session, loaded weights, a path, ``"builtin"``, or None for what `find_weights` finds.
+        plan: sizes, precision and tiles; None: made from the pictures, the settings and this machine.
+        deadline: the value of `time.monotonic` by which to be done: steps are left out to keep it.
+        max_memory: without a plan, the bytes that the process may hold; None: a safe share of what is free. It changes
+            the picture no more than rounding does, or L-BFGS remembering fewer steps, less precisely.
+        checkpoint: of an earlier run with the same inputs and plan: yields its step again, then continues.
         max_pixels: the most that a picture file may have; None: 200 million, or less for formats that take more memory.
 
     Raises:
         InputError: a picture or the weights cannot be used.
         NeurotransferError: the picture does not fit into the memory.
-        NotFiniteError: a loss became NaN or infinite; the step yielded last is the last good one.
+        NotFiniteError: while iterating: a loss became NaN or infinite; the step yielded last is the last good one.
     """
-    photo, painting = open_picture(content, max_pixels), open_picture(style, max_pixels)
-    sizes = plan_octaves(plan_size(photo.size, settings), settings)
-    if not isinstance(weights, Weights):
-        weights = load_weights(weights, needed_layers(settings))
-    precision = choose_precision(settings.precision)
-    memory = plan_memory(sizes[-1], settings, precision, max_memory or allowance(), (photo.size, painting.size))
-    # In float32, tiles make the whole frame's gradient to 1e-5: a unit that is 0 but for rounding must not be on in one
-    # and off in the other.
-    winograd = precision != "float32" or memory.most_pixels is None
-    network = VGG19(weights, settings.pooling, precision, settings.padding, winograd=winograd)
-    del weights  # the network has its own copy
-    layers = needed_layers(settings)
-    pace = Pace(settings, [work(size, layers, memory.most_pixels) for size in sizes], deadline)
-    optimizer = _optimizer(settings, pace, memory)
-    image: Array | None = None
-    begin = 0
-    if checkpoint is not None:
-        begin, image = checkpoint.octave, checkpoint.image
-        optimizer.restore(checkpoint.optimizer)
-        pace.restore(checkpoint.pace)
-        del checkpoint
-    for octave, size in list(enumerate(sizes))[begin:]:
-        if octave > begin and image is not None:
-            image = np.clip(resize(image, size), 0.0, 255.0)
-            optimizer.move(partial(resize, size=size))
-        targets = pixels(photo, size), pixels(painting, plan_style_size(painting.size, size, settings))
-        if image is None:
-            image = _start(settings, *targets, max_pixels)
-        objective = Objective(network, settings, *targets, memory.most_pixels)
-        del targets  # of a large picture, hundreds of megabytes
-        for step in _descend(objective, optimizer, image, pace, octave, first=octave == begin):
-            image = step.image
-            yield step
+    paintings = styles if isinstance(styles, tuple) else (styles,)
+    if len(paintings) != 1:
+        raise InputError(f"One style was expected, found {len(paintings)}; give one painting.")
+    pictures = [open_picture(source, max_pixels) for source in (content, *paintings)]
+    first = None if start is None else open_picture(start, max_pixels)
+    if plan is None:
+        photo_size, *style_sizes = (Size(*picture.size) for picture in pictures)
+        plan = make_plan(photo_size, style_sizes, settings, Machine.here(max_memory))
+    session = session or Session(weights)
+    session.load_weights(plan.layers)
+    return Stylization(pictures[0], pictures[1:], first, settings, plan, session, deadline, checkpoint)
 
 
-def _descend(
-    objective: Objective, optimizer: Adam | LBFGS, image: Array, pace: Pace, octave: int, *, first: bool
-) -> Iterator[Step]:
-    """Yield the steps of one octave; its start is a step in the first one only, later it is the last one enlarged."""
+class Stylization(Iterator[Step]):
+    """A run in progress: an iterator of its steps, which can say between any two of them where it is."""
 
-    def step(image: Array, losses: Losses) -> Step:
-        # Of the evaluation, no step keeps the gradient: consumers hold it while the next picture is evaluated.
-        return Step(
-            pace.index,
-            image,
-            losses,
-            pace.seconds_left(),
-            lambda: Checkpoint(octave, image, optimizer.state(), pace.state()),
-        )
+    def __init__(
+        self,
+        content: Picture,
+        styles: list[Picture],
+        start: Picture | None,
+        settings: Settings,
+        plan: Plan,
+        session: Session,
+        deadline: float | None,
+        checkpoint: Checkpoint | None,
+    ) -> None:
+        self._content, self._styles, self._start = content, styles, start
+        self._settings, self._plan, self._session = settings, plan, session
+        self._schedule = Schedule(settings, plan, deadline)
+        self._optimizer: Optimizer
+        if settings.optimizer == "lbfgs":
+            self._optimizer = LBFGS(clip=settings.clip, history=plan.memory.history, half=plan.memory.half)
+        else:
+            self._optimizer = Adam(self._schedule.rate, beta2=settings.beta2, clip=settings.clip)
+        self._scale = 0
+        self._image: Array | None = None
+        if checkpoint is not None:
+            self._scale, self._image = checkpoint.scale, checkpoint.image
+            self._optimizer.restore(checkpoint.optimizer)
+            self._schedule.restore(checkpoint.schedule)
+        self._steps = self._paint()
 
-    point = _checked(objective(image, gradient=pace.left(octave) > 0), pace.index)
-    del image  # of a large picture, hundreds of megabytes
-    if first:
-        yield step(point.image, point.losses)
-        pace.begin()
-    while pace.left(octave) > 0:
-        # Nobody asks for the gradient of the last picture: its losses cost a third.
-        before, last = point.image, pace.left(octave) == 1
-        handed_over = [point]
-        del point
-        point = _checked(optimizer.step(handed_over.pop(), partial(objective, gradient=not last)), pace.index + 1)
-        pace.tick(octave)
-        change = float(np.linalg.norm(point.image - before)) / point.image.size**0.5
-        if change < pace.settings.tolerance and pace.left(octave) > 0:
-            logger.info("Nothing changes any more at step %d (%.3g of 255): done with this size.", pace.index, change)
-            pace.skip(octave)
-        yield step(point.image, point.losses)
+    def __next__(self) -> Step:
+        return next(self._steps)
 
+    def checkpoint(self) -> Checkpoint:
+        """Return the place of the run after the step yielded last; valid as long as it is held."""
+        assert self._image is not None, "a checkpoint follows a step"
+        return Checkpoint(self._scale, self._image, self._optimizer.state(), self._schedule.state())
 
-def _checked(point: Evaluation, index: int) -> Evaluation:
-    for term, value in point.losses._asdict().items():
-        if not math.isfinite(value):
-            raise NotFiniteError(
-                f"The {term} loss became {value} at step {index}; expected a finite number. "
-                "Try a lower learning rate or lower weights."
-            )
-    return point
+    def _paint(self) -> Iterator[Step]:
+        """Yield the steps of all scales, from the one where the run begins or continues."""
+        begin = self._scale
+        for index, scale in list(enumerate(self._plan.scales))[begin:]:
+            image = self._image
+            if index > begin and image is not None:
+                image = np.clip(resize(image, scale.size), 0.0, 255.0)
+                self._optimizer.resize(partial(resize, size=scale.size))
+            content = pixels(self._content, scale.size)
+            style = pixels(self._styles[0], scale.style_sizes[0])
+            if image is None:
+                image = start_picture(self._settings, content, style, self._start)
+            objective = self._session.objective(self._settings, self._plan, content, style)
+            del content, style  # of a large picture, hundreds of megabytes
+            self._optimizer.current = self._checked(objective(image, gradient=self._schedule.left(index) > 0))
+            self._scale, self._image = index, image
+            del image
+            if index == begin:  # later scales begin with the last step, enlarged
+                yield self._step()
+                self._schedule.begin()
+            while self._schedule.left(index) > 0:
+                # The last picture needs no gradient: its losses cost a third.
+                self._optimizer.step(partial(objective, gradient=self._schedule.left(index) > 1))
+                self._advance(index)
+                yield self._step()
 
+    def _advance(self, scale: int) -> None:
+        """Take over the optimizer's new picture; leave out the rest of the scale if nothing changes any more."""
+        assert self._image is not None
+        image = self._checked(self._optimizer.current, self._schedule.index + 1).image
+        self._schedule.tick(scale)
+        change = float(np.linalg.norm(image - self._image)) / image.size**0.5
+        self._image = image
+        if change < self._settings.tolerance and self._schedule.left(scale) > 0:
+            logger.info("Step %d changes the picture by %.3g of 255: this size is done.", self._schedule.index, change)
+            self._schedule.skip(scale)
 
-def _optimizer(settings: Settings, pace: Pace, memory: MemoryPlan) -> Adam | LBFGS:
-    if settings.optimizer == "lbfgs":
-        return LBFGS(clip=settings.clip, history=memory.history, half=memory.half)
-    return Adam(lambda _: pace.rate(), beta2=settings.beta2, clip=settings.clip)
+    def _step(self) -> Step:
+        # A step does not keep the evaluation's gradient: consumers hold it while the next picture is evaluated.
+        current = self._optimizer.current
+        assert current is not None
+        return Step(self._schedule.index, current.image, current.losses, self._schedule.seconds_left())
 
-
-def _start(settings: Settings, photo: Array, painting: Array, max_pixels: int | None) -> Array:
-    """Return the picture of step 0, of the photo's shape; noise is mixed around the mean pixel."""
-    mean = np.array(MEAN_PIXEL, dtype=np.float32)
-    generator = np.random.default_rng(settings.seed)
-    if settings.noise == "uniform":
-        noise = generator.uniform(-20.0, 20.0, photo.shape).astype(np.float32)
-    else:
-        noise = generator.normal(0.0, 0.256, photo.shape).astype(np.float32)
-    if settings.init == "noise":
-        return mean + noise
-    base = _base(settings.init, photo, painting, max_pixels)
-    mixed: Array = mean + settings.noise_ratio * noise + (1.0 - settings.noise_ratio) * (base - mean)
-    return mixed
-
-
-def _base(init: str | Path, photo: Array, painting: Array, max_pixels: int | None) -> Array:
-    height, width = photo.shape[:2]
-    if init == "recolored":
-        return recolor(photo, painting)
-    if init == "content":
-        return photo
-    source = painting if init == "style" else init
-    return pixels(open_picture(source, max_pixels), (width, height))
+    def _checked(self, evaluation: Evaluation | None, index: int | None = None) -> Evaluation:
+        assert evaluation is not None
+        for term, value in evaluation.losses.items():
+            if not math.isfinite(value):
+                raise NotFiniteError(
+                    f"The {term} loss became {value} at step {self._schedule.index if index is None else index}; "
+                    "expected a finite number. Try a lower learning rate or lower weights."
+                )
+        return evaluation

@@ -1,15 +1,16 @@
-"""How a picture too large for the memory is cut: windows that the network sees, and the part that each one answers for.
+"""Tiles of a picture that is too large for the memory: the window that the network sees, and the part that a tile owns.
 
 Every sum over positions (a Gram matrix, a squared distance) is the sum over owned parts, and the owned parts divide the
-picture. Features of the owned part do not depend on pixels outside the window, so nothing is approximated. That asks
-for two things: windows start at, and inner edges lie on, multiples of the deepest layer's stride, so that pooling falls
-on the same pixels as in the whole picture; and a halo lies around the owned part, as wide as the layers can see.
+picture. Features of the owned part do not depend on pixels outside the window, so nothing is approximated. This needs
+two things. Windows start at multiples of the deepest layer's stride, and inner edges lie on them, so that pooling falls
+on the same pixels as in the whole picture. A halo as wide as the layers see lies around the owned part.
 """
 
 from itertools import pairwise, product
 from typing import NamedTuple
 
-from neurotransfer.vgg.layers import block, up_to_last
+from neurotransfer.system.types import Size
+from neurotransfer.vgg.layers import stride, up_to_last
 
 Owned = tuple[int, int, int, int]
 """Top, bottom, left and right of the owned part, in pixels of the window."""
@@ -23,17 +24,6 @@ class Tile(NamedTuple):
     owned: Owned
 
 
-def stride(layer: str) -> int:
-    """Return the pixels between neighbouring positions of a layer's features."""
-    return int(2 ** (block(layer) - 1))
-
-
-def positions(size: tuple[int, ...], layer: str) -> int:
-    """Return the number of positions of a layer's features for a picture of ``size`` (height, width)."""
-    step = stride(layer)
-    return -(-size[0] // step) * -(-size[1] // step)
-
-
 def reach(layers: tuple[str, ...]) -> tuple[int, int]:
     """Return (halo, stride) for ``layers``: how far from a position its features see, rounded up to whole strides.
 
@@ -45,40 +35,40 @@ def reach(layers: tuple[str, ...]) -> tuple[int, int]:
     return -(-pixels // step) * step, step
 
 
-def plan_tiles(size: tuple[int, int], layers: tuple[str, ...], most_pixels: int | None) -> list[Tile]:
-    """Return the tiles of a picture of ``size`` (width, height) with windows of at most ``most_pixels`` pixels.
+def plan_tiles(size: Size, layers: tuple[str, ...], max_pixels: int | None) -> tuple[Tile, ...]:
+    """Return the tiles of a picture of ``size`` with windows of at most ``max_pixels`` pixels.
 
-    All windows have one shape, so one compiled graph serves them all. The plan with the fewest pixels in all is
-    taken. ``None`` or enough pixels: one tile that owns everything. Windows never get so small that the halo leaves
-    nothing to own, so ``most_pixels`` may be exceeded then.
+    All windows have one shape, so one graph serves them all. Of all divisions, the one with the fewest pixels is taken.
+    None or enough pixels: one tile that owns everything. A window always leaves something to own inside its halo, so
+    ``max_pixels`` may be exceeded then.
     """
     width, height = size
-    if most_pixels is None or width * height <= most_pixels:
-        return [Tile((slice(0, height), slice(0, width)), (0, height, 0, width))]
+    if max_pixels is None or size.pixels <= max_pixels:
+        return (Tile((slice(0, height), slice(0, width)), (0, height, 0, width)),)
     halo, step = reach(layers)
     plans = []
     for across, down in product(_divisions(width, halo, step), _divisions(height, halo, step)):
         pixels = across.window * down.window
-        plans.append((max(pixels, most_pixels), pixels * across.number * down.number, down, across))
+        plans.append((max(pixels, max_pixels), pixels * across.number * down.number, down, across))
     *_, down, across = min(plans, key=lambda plan: plan[:2])
-    return [
+    return tuple(
         Tile((slice(top, top + down.window), slice(left, left + across.window)), (*owned_rows, *owned_columns))
         for (top, owned_rows), (left, owned_columns) in product(
             _split(height, down, halo, step), _split(width, across, halo, step)
         )
-    ]
+    )
 
 
-def work(size: tuple[int, int], layers: tuple[str, ...], most_pixels: int | None) -> float:
+def work(size: Size, layers: tuple[str, ...], max_pixels: int | None) -> float:
     """Return what an evaluation costs, in pixels of a whole picture's."""
-    tiles = plan_tiles(size, layers, most_pixels)
+    tiles = plan_tiles(size, layers, max_pixels)
     rows, columns = tiles[0].window
     seen = float(len(tiles) * (rows.stop - rows.start) * (columns.stop - columns.start))
     return seen if len(tiles) == 1 else seen * _TWO_PASSES
 
 
 _TWO_PASSES = 1.48
-"""Measured: forward, then forward and backward, relative to the latter alone."""
+"""Measured: a forward pass, then one forward and backward, relative to the latter alone."""
 
 
 class _Division(NamedTuple):

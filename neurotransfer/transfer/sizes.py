@@ -1,0 +1,64 @@
+"""How large, and how deep: the sizes, steps and layers of a run, from settings alone."""
+
+from itertools import pairwise
+
+from neurotransfer.system.errors import InputError
+from neurotransfer.system.types import Size, fit
+from neurotransfer.transfer.settings import RANGES, Settings
+from neurotransfer.vgg.layers import up_to_last
+
+MIN_SIDE = int(RANGES["size"][0])
+
+MAX_SINGLE_SIDE = 720
+"""Long side up to which one scale is enough."""
+
+MIN_STEPS = 5
+"""A scale with fewer steps than this is not worth its targets."""
+
+
+def result_size(content: Size, settings: Settings) -> Size:
+    """Return the result's size for a photo: never larger than the photo unless asked.
+
+    Raises:
+        InputError: the result would have a long side under 32 pixels.
+    """
+    long_side = content.long_side
+    asked = settings.size
+    if isinstance(asked, int) and (settings.enlarge or asked < long_side):
+        long_side = asked
+    if long_side < MIN_SIDE:
+        raise InputError(
+            f"The photo is {content} pixels, expected a long side of {MIN_SIDE} or more; "
+            f"give a larger photo, or --size {MIN_SIDE} or more with --enlarge."
+        )
+    return fit(content, long_side)
+
+
+def scale_sizes(size: Size, settings: Settings) -> list[Size]:
+    """Return the size of every scale, smallest first; the last is ``size``.
+
+    The long side doubles from scale to scale. The network sees a few hundred pixels at once: a larger picture has its
+    large strokes painted while it is small.
+    """
+    sides = [size.long_side]
+    most = settings.step_count // MIN_STEPS if settings.octaves else 1
+    while sides[0] > MAX_SINGLE_SIDE and len(sides) < most:
+        sides.insert(0, round(sides[0] / 2))
+    return [fit(size, side) for side in sides[:-1]] + [size]
+
+
+def share_steps(steps: int, scales: int) -> list[int]:
+    """Return how many of ``steps`` each scale gets: each 0.6 times as many as the next smaller one."""
+    weights = [0.6**scale for scale in range(scales)]
+    marks = [round(steps * sum(weights[: scale + 1]) / sum(weights)) for scale in range(scales)]
+    return [mark - before for before, mark in pairwise([0, *marks])]
+
+
+def style_size(style: Size, size: Size, settings: Settings) -> Size:
+    """Return the size at which a painting of size ``style`` is looked at for a result of ``size``."""
+    return fit(style, max(MIN_SIDE, round(size.long_side * settings.style_scale)))
+
+
+def needed_layers(settings: Settings) -> tuple[str, ...]:
+    """Return every layer of the network that the settings' losses need, in network order."""
+    return up_to_last(tuple(dict(settings.content_layers) | dict(settings.style_layers)))

@@ -1,0 +1,99 @@
+"""What pictures are compared with: the photo's features, and what the loss terms measure of a painting.
+
+Both are plain tensors, made once. Style targets serve every photo that is painted in the same style at the same size.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from neurotransfer.system.types import Array, Size, size_of
+from neurotransfer.transfer.losses import inside, squared_distance
+from neurotransfer.transfer.settings import Settings
+from neurotransfer.transfer.terms import Region, Term, View, active_terms
+from neurotransfer.transfer.tiles import Tile
+from neurotransfer.vgg.layers import positions
+from neurotransfer.vgg.network import VGG19, Tensor
+
+MAX_STYLE_TILE_PIXELS = 500_000
+"""Pixels of a painting seen at once: its features are needed only once, and whole they would fill the memory."""
+
+
+class ContentTargets(NamedTuple):
+    """What is kept of a photo of one size."""
+
+    features: tuple[tuple[Any, ...], ...]
+    """For each tile, the features of its owned part at each content layer, (1, h, w, channels)."""
+    strengths: tuple[float, ...]
+    """Mean square of the features at each content layer."""
+
+
+class StyleTargets(NamedTuple):
+    """What is kept of a painting of one size."""
+
+    measures: dict[str, tuple[Any, ...]]
+    """For each term that compares with the style, its target at each of its layers."""
+    strengths: tuple[float, ...]
+    """Mean square of the features at each content layer; empty without a likeness to hold."""
+
+
+def batch(picture: Array) -> Tensor:
+    """Return an array (h, w, 3) as a tensor (1, h, w, 3)."""
+    return tf.constant(picture[np.newaxis])
+
+
+def content_targets(network: VGG19, settings: Settings, content: Array, tiles: Sequence[Tile]) -> ContentTargets:
+    """Return the targets of a photo (H, W, 3) in 0..255, evaluated in ``tiles``."""
+    size, layers = size_of(content), tuple(dict(settings.content_layers))
+    parts = []
+    for tile in tiles:
+        features = network(batch(content[tile.window]), layers)
+        region = Region(size, tile.owned)
+        found = tuple(inside(features[name], region.at(name)) for name in layers)
+        if len(tiles) > 1:
+            # As arrays: among the network's temporary tensors they would leave holes too small for anything large.
+            found = tuple(target.numpy().copy() for target in found)
+        parts.append(found)
+    strengths = tuple(
+        sum(_strength(target, size, name) for target in targets)
+        for name, targets in zip(layers, zip(*parts, strict=True), strict=True)
+    )
+    return ContentTargets(tuple(parts), strengths)
+
+
+def style_targets(network: VGG19, settings: Settings, style: Array, tiles: Sequence[Tile]) -> StyleTargets:
+    """Return the targets of a painting (H, W, 3) in 0..255, evaluated in ``tiles``."""
+    size = size_of(style)
+    terms = [term for term in active_terms(settings) if term.target == "style"]
+    places = dict.fromkeys(name for term in terms for name in term.places(settings))
+    strengths = dict.fromkeys(dict(settings.content_layers) if settings.likeness else (), 0.0)
+    measures: dict[tuple[str, str], Tensor] = {}
+    for tile in tiles:
+        region = Region(size, tile.owned)
+
+        # Measured as the network computes a layer: all features at once would fill the memory.
+        def hook(name: str, features: Tensor, region: Region = region) -> Tensor:
+            for term in terms:
+                if name in term.places(settings):
+                    share = term.measure(features, View(name, region, settings))[1]
+                    key = (term.name, name)
+                    measures[key] = measures[key] + share if key in measures else share
+            if name in strengths:
+                strengths[name] += _strength(inside(features, region.at(name)), size, name)
+            return features
+
+        if places or strengths:
+            network(batch(style[tile.window]), tuple({**places, **strengths}), hook)
+
+    def prepared(term: Term) -> tuple[Any, ...]:
+        return tuple(term.prepare(measures[term.name, name], settings) for name in term.places(settings))
+
+    return StyleTargets({term.name: prepared(term) for term in terms}, tuple(strengths.values()))
+
+
+def _strength(features: Any, size: Size, layer: str) -> float:
+    """Return the share of ``features`` in the mean square of a layer's features for a picture of ``size``."""
+    squares = squared_distance(tf.convert_to_tensor(features), tf.zeros([], features.dtype))
+    return float(squares) / (int(features.shape[-1]) * positions(size, layer))

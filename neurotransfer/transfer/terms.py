@@ -1,0 +1,161 @@
+"""The terms of the total loss, a row each. Nothing else in the program knows how many there are.
+
+A term measures something of a picture that adds up over tiles, and makes a number of the sum. To add one, write its row
+here, its formula in `losses`, and the setting that weighs it in `settings`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from neurotransfer.system.types import Size
+from neurotransfer.transfer.losses import (
+    Whitening,
+    combine,
+    content_loss,
+    inside,
+    range_loss,
+    second_moment,
+    squared_distance,
+    style_loss,
+    total_variation,
+    whiten,
+)
+from neurotransfer.transfer.settings import Settings
+from neurotransfer.vgg.layers import positions, stride
+from neurotransfer.vgg.network import Tensor
+
+PIXELS = "pixels"
+"""What stands in place of a layer for terms that read the picture itself."""
+
+
+class Region(NamedTuple):
+    """The part of a window whose positions count."""
+
+    size: Size
+    """Of the whole picture, over whose positions means are taken."""
+    owned: Tensor | None = None
+    """Top, bottom, left and right in pixels of the window, int32 (4,); None: all of it."""
+
+    def at(self, layer: str) -> Tensor | None:
+        """Return the same part in positions of a layer's features; the last one may stand for fewer pixels."""
+        return None if self.owned is None else -(-tf.convert_to_tensor(self.owned, tf.int32) // stride(layer))
+
+
+class View(NamedTuple):
+    """What a term sees beside the values that it measures."""
+
+    layer: str
+    """Name of the layer whose features the values are, or `PIXELS`."""
+    region: Region
+    settings: Settings
+    target: Tensor | None = None
+    """The photo's features in the same part, for terms that compare with the content."""
+
+    @property
+    def part(self) -> Tensor | None:
+        """The positions of the layer that count."""
+        return self.region.at(self.layer)
+
+    @property
+    def positions(self) -> int:
+        """The number of the layer's positions in the whole picture."""
+        return positions(self.region.size, self.layer)
+
+
+Measure = Callable[[Tensor, View], tuple[Tensor, Tensor]]
+"""Values (1, h, w, channels) -> (the values that the network goes on with, the region's share of the measure)."""
+Loss = Callable[[Sequence[Tensor], Sequence[Any], Settings], Tensor]
+"""(measures of the whole picture, layer by layer; targets, likewise; settings) -> the unweighted term, a scalar."""
+
+
+def _unchanged(measure: Tensor, _: Settings) -> Tensor:
+    return measure
+
+
+class Term(NamedTuple):
+    """One term of the total loss."""
+
+    name: str
+    weight: str
+    """Name of the setting that weighs it; 0 switches it off."""
+    layers: str | None
+    """Name of the setting that lists the layers that it reads; None: it reads the pixels."""
+    target: str | None
+    """What it is compared with: ``content`` (the photo's features), ``style`` (the same measure), or None."""
+    measure: Measure
+    loss: Loss
+    options: tuple[str, ...] = ()
+    """Names of other settings that its graph depends on."""
+    prepare: Callable[[Tensor, Settings], Any] = _unchanged
+    """Makes the target of what was measured of the style, layer by layer."""
+
+    def places(self, settings: Settings) -> tuple[str, ...]:
+        """Return the names of the layers that it reads, or `PIXELS`."""
+        return tuple(dict(getattr(settings, self.layers))) if self.layers else (PIXELS,)
+
+    def weight_of(self, settings: Settings) -> float:
+        """Return its weight."""
+        return float(getattr(settings, self.weight))
+
+
+def _distance(features: Tensor, view: View) -> tuple[Tensor, Tensor]:
+    assert view.target is not None
+    entries = float(view.positions * view.target.shape[-1])
+    return features, squared_distance(inside(features, view.part), view.target) / entries
+
+
+def _gram(features: Tensor, view: View) -> tuple[Tensor, Tensor]:
+    features, moment = second_moment(features, view.part)
+    return features, moment / float(view.positions * features.shape[-1])
+
+
+def _variation(pixels: Tensor, view: View) -> tuple[Tensor, Tensor]:
+    return pixels, total_variation(pixels, view.region.size, view.region.owned, view.settings.border_tv)
+
+
+def _range(pixels: Tensor, view: View) -> tuple[Tensor, Tensor]:
+    return pixels, range_loss(pixels, view.region.size, view.region.owned)
+
+
+def _content(squares: Sequence[Tensor], limits: Sequence[Any], settings: Settings) -> Tensor:
+    rows = zip(settings.content_layers, squares, limits, strict=True)
+    form = settings.objective
+    return combine([weight * content_loss(square, form, limit) for (_, weight), square, limit in rows], form)
+
+
+def _whitened(gram: Tensor, settings: Settings) -> tuple[Tensor, Whitening | None]:
+    return gram, whiten(gram, settings.whitening) if settings.whitening else None
+
+
+def _style(grams: Sequence[Tensor], targets: Sequence[Any], settings: Settings) -> Tensor:
+    rows = zip(settings.style_layers, grams, targets, strict=True)
+    form = settings.objective
+    return combine(
+        [weight * style_loss(gram, target, metric, form) for (_, weight), gram, (target, metric) in rows], form
+    )
+
+
+def _as_it_is(measures: Sequence[Tensor], _: Sequence[Any], __: Settings) -> Tensor:
+    (value,) = measures
+    return value
+
+
+TERMS = (
+    Term("content", "content_weight", "content_layers", "content", _distance, _content, ("objective",)),
+    Term("style", "style_weight", "style_layers", "style", _gram, _style, ("objective",), _whitened),
+    Term("tv", "tv_weight", None, None, _variation, _as_it_is, ("border_tv",)),
+    Term("range", "range_weight", None, None, _range, _as_it_is),
+)
+
+
+def active_terms(settings: Settings) -> tuple[Term, ...]:
+    """Return the terms that are switched on."""
+    return tuple(term for term in TERMS if term.weight_of(settings))
+
+
+def graph_key(settings: Settings) -> tuple[Any, ...]:
+    """Return the settings that shape the graph of these terms: two that agree in them can share one."""
+    names = (name for term in TERMS for name in (term.weight, term.layers, *term.options) if name)
+    return tuple(getattr(settings, name) for name in names)
