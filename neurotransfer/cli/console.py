@@ -21,9 +21,6 @@ def echo_line(message: str, *, err: bool = False) -> None:
     click.echo(one_line(message), err=err)
 
 
-say = echo_line  # the name that cli/weights.py imports
-
-
 class _OneLine(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's name)
         return one_line(record.message)

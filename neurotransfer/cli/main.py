@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from copy import copy
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,8 @@ from neurotransfer.cli.options import (
 )
 from neurotransfer.cli.weights import doctor, weights
 from neurotransfer.system.errors import InputError, NeurotransferError
-from neurotransfer.system.signals import heeded_signals
+from neurotransfer.system.signals import raising_signals
+from neurotransfer.transfer.settings import INITS
 
 if TYPE_CHECKING:
     from neurotransfer.runs.job import Prepared
@@ -61,14 +63,7 @@ def run(
     style: Path | None,
     output: str,
     overwrite: bool,
-    snapshot_every: int | None,
-    save_every: float,
     time_budget: float | None,
-    paper: str | None,
-    dpi: float | None,
-    bits: str,
-    alpha: str,
-    keep_gps: bool,
     max_memory: float | None,
     max_pixels: int | None,
     preset: str,
@@ -81,33 +76,26 @@ def run(
     """Paint one photo in the style of one picture."""
     begun = time.monotonic()
     log_to_stderr(quiet=quiet, verbose=verbose)
-    if paper and given["size"] is not None:
+    if given["paper"] and given["size"] is not None:
         raise InputError("--print sets the size; give it or --size, not both.")
-    settings = to_settings(preset, given)
 
+    from neurotransfer.runs.inputs import Inputs, OutputOptions
     from neurotransfer.runs.job import Job, prepare
-    from neurotransfer.runs.samples import PAINTING, PHOTO
 
+    options = OutputOptions(**{field.name: given.pop(field.name) for field in fields(OutputOptions)})
+    start = Path(given.pop("init")) if given["init"] not in (None, *INITS) else None
     job = Job(
-        content or PHOTO,
-        style or PAINTING,
-        settings,
+        Inputs.of(content, *([style] if style else []), start=start),
+        to_settings(preset, given),
         output,
-        weights,
-        snapshot_every=snapshot_every,
-        save_every=save_every,
+        options,
         overwrite=overwrite,
-        paper=paper,
-        dpi=dpi,
-        bits=int(bits),
-        alpha=alpha,
-        keep_gps=keep_gps,
+        weights=weights,
         max_memory=max_memory,
         max_pixels=max_pixels,
         time_budget=time_budget,
     )
-    prepared = prepare(job)
-    _paint(prepared, begun, quiet=quiet, as_json=as_json)
+    _paint(prepare(job), begun, quiet=quiet, as_json=as_json)
 
 
 def _refuse(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
@@ -141,7 +129,7 @@ def _refusing(command: click.Command) -> click.Command:
 @cli.command(cls=SectionCommand, epilog=EPILOG)
 @click.argument("folder", type=PATH, metavar="RUN_FOLDER")
 @option("--more", section="Optimisation", envvar=None, type=click.IntRange(1, 1_000_000), metavar="N",
-        help="Add N updates to a finished run.")  # fmt: skip
+        help="Add N steps to a finished run.")  # fmt: skip
 @save_every_option
 @max_memory_option
 @message_options
@@ -171,11 +159,12 @@ def resume(
 def _paint(prepared: "Prepared", begun: float, *, quiet: bool, as_json: bool) -> None:
     from neurotransfer.cli.progress import progress
     from neurotransfer.runs.runner import run_job
+    from neurotransfer.system.tensorflow import load_tensorflow
 
-    with progress(prepared.updates, quiet=quiet) as on_step:
-        result = run_job(prepared, on_step)
+    with progress(prepared.steps, quiet=quiet) as on_step:
+        result = run_job(prepared, on_step, setup=load_tensorflow)
     if as_json:
-        click.echo(json.dumps({"picture": str(result.picture), **result.report}))
+        click.echo(json.dumps({"picture": str(result.picture), **result.run_log}))
     elif not quiet:
         echo_line(f"Painted in {time.monotonic() - begun:.0f} s: {result.picture}")
 
@@ -208,22 +197,24 @@ def evaluate(
     side = given["size"] if isinstance(given["size"], int) else None
 
     from neurotransfer.runs.evaluate import evaluate as measure
+    from neurotransfer.system.tensorflow import load_tensorflow
 
+    options: dict[str, Any] = {"weights": weights, "long_side": side, "max_pixels": max_pixels}
     rows = [
-        {"file": str(path), **losses._asdict(), "total": losses.total}
-        for path, losses in measure(images, content, style, settings, weights, side, max_pixels)
+        {"file": str(path), **losses, "total": losses.total}
+        for path, losses in measure(images, content, style, settings, **options, setup=load_tensorflow)
     ]
     if as_json:
         inputs = {"content": content.name, "style": style.name}
-        click.echo(json.dumps({**inputs, "settings": settings.as_json(), "images": rows}))
+        click.echo(json.dumps({**inputs, "settings": settings.to_json(), "images": rows}))
         return
     for row in rows:
         row["file"] = one_line(str(row["file"]))
     width = max(len(str(row["file"])) for row in rows)
-    click.echo(f"{'picture':{width}}  {'content':>10}  {'style':>10}  {'tv':>10}  {'extremes':>10}  {'total':>10}")
+    terms = [name for name in rows[0] if name != "file"]
+    click.echo("  ".join([f"{'picture':{width}}", *(f"{term:>10}" for term in terms)]))
     for row in rows:
-        figures = "  ".join(f"{row[term]:10.4g}" for term in ("content", "style", "tv", "extremes", "total"))
-        click.echo(f"{row['file']:{width}}  {figures}")
+        click.echo("  ".join([f"{row['file']:{width}}", *(f"{row[term]:10.4g}" for term in terms)]))
 
 
 cli.add_command(weights)
@@ -234,7 +225,7 @@ def main() -> None:
     """Run the command line; every known error becomes one sentence on standard error and an exit code."""
     prepare_streams()
     try:
-        with heeded_signals():
+        with raising_signals():
             code = cli.main(prog_name="neurotransfer", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()

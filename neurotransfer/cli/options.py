@@ -4,20 +4,18 @@ Imports nothing heavy.
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from neurotransfer.cli.help import Section, SectionOption
-from neurotransfer.cli.option_types import BYTES, AliasedChoice, LayerType, SizeType
-from neurotransfer.cli.option_types import DURATION as DURATION  # also imported from here by cli/weights.py
-from neurotransfer.cli.option_types import PATH as PATH
+from neurotransfer.cli.option_types import BYTES, DURATION, AliasedChoice, LayerType, SizeType
 from neurotransfer.runs.print_sizes import PAPERS
 from neurotransfer.transfer.settings import (
     CHOICES,
     DEFAULT,
     INITS,
+    PRESET_ALIASES,
     PRESETS,
     STEPS,
     LayerWeights,
@@ -26,10 +24,6 @@ from neurotransfer.transfer.settings import (
 )
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-PRESET_ALIASES = {"seed": "classic"} if "classic" in PRESETS else {}
-"""Former names of presets, still accepted but not shown."""
-
 
 _METAVARS: dict[Any, str] = {float: "X", int: "N"}  # as in docs/settings.md
 
@@ -54,7 +48,7 @@ def _setting(*names: str, section: Section, **attributes: Any) -> Callable[[Comm
     """An option of the `Settings` field of the same name: its default and its choices come from there."""
     field = names[-1].removeprefix("--").split("/")[0].replace("-", "_")
     if field in CHOICES:
-        attributes["type"] = click.Choice(CHOICES[field])
+        attributes.setdefault("type", click.Choice(CHOICES[field]))
     default = getattr(DEFAULT, field, None)
     shown = ("yes" if default else "no") if isinstance(default, bool) else str(default)
     attributes.setdefault("show_default", shown)
@@ -100,7 +94,7 @@ output_options = _stack(
            metavar="SHEET", help=f"Sheet to fill; sets the size, enlarging if needed: {', '.join(PAPERS)}."),
     option("--dpi", section="Output", type=float, metavar="N", show_default="300 with --print",
            help="Pixels per inch, noted in the files."),
-    option("--bits", section="Output", type=click.Choice(["8", "16"]), default="8", show_default=True,
+    option("--bits", section="Output", type=click.Choice([8, 16]), default=8, show_default=True,
            help="Depth of the result's channels; 16 for PNG and TIFF."),
     option("--alpha", section="Output", type=click.Choice(["keep", "flatten"]), default="keep", show_default=True,
            help="The photo's transparency: put back into the result, or laid over white."),
@@ -122,8 +116,8 @@ objective_options = _stack(
     _look("--content-weight", type=float, help="Weight of the content loss."),
     _look("--style-weight", type=float, help="Weight of the style loss."),
     _look("--tv-weight", type=float, help="Weight of the total variation loss, which smooths."),
-    _look("--frame-smoothing", type=float, help="How much more total variation counts along the frame."),
-    _look("--extremes-weight", type=float, help="Weight of the loss that keeps values away from 0 and 255."),
+    _look("--border-tv", type=float, help="How many times more total variation counts along the border."),
+    _look("--range-weight", type=float, help="Weight of the range loss, which keeps values away from 0 and 255."),
     _look("content_layers", "--content-layer", type=LayerType(), multiple=True, show_default=_named("content_layers"),
           help="Layer of the content loss; repeatable. Without =WEIGHT: an equal share."),
     _look("style_layers", "--style-layer", type=LayerType(), multiple=True, show_default=_named("style_layers"),
@@ -131,7 +125,7 @@ objective_options = _stack(
     _look("--objective", help="How differences become losses; see docs/settings.md."),
     _look("--whitening", type=float, help="Whiten Gram differences by the painting's, 0 to 0.5."),
     _look("--pooling", help="Pooling of the network."),
-    _look("--padding", help="What the network sees beyond the frame."),
+    _look("--padding", help="What the network sees beyond the border."),
     option("--max-pixels", section="Input", metavar="N", type=click.IntRange(min=1), show_default="200 million",
            help="Pixels that a picture file may have."),
     option("--weights", section="Input", metavar="builtin|full|PATH", default=None,
@@ -151,7 +145,7 @@ run_options = _stack(
     _search("--beta2", type=float, help="Adam's memory of the size of gradients."),
     _search("--octaves/--no-octaves", help="Paint a large picture small first."),
     _search("--tolerance", type=float, help="Stop when a step changes less, in units of 0..255."),
-    _search("--init", metavar=f"{'|'.join(INITS)}|PATH", help="Start picture."),
+    _search("--init", type=str, metavar=f"{'|'.join(INITS)}|PATH", help="Start picture."),
     _search("--noise-ratio", type=float, help="Share of noise mixed into the start picture, 0 to 1."),
     _search("--noise", help="Kind of noise: uniform in [-20, 20], or normal with deviation 0.256."),
     _search("--clip/--no-clip", help="Keep pixels inside 0..255 at every step."),
@@ -185,8 +179,6 @@ def to_settings(preset_name: str, given: dict[str, Any]) -> Settings:
     for name in ("content_layers", "style_layers"):
         if name in changes:
             changes[name] = _shares(changes[name])
-    if "init" in changes and changes["init"] not in INITS:
-        changes["init"] = Path(changes["init"])
     return preset(preset_name, **changes)
 
 

@@ -136,7 +136,7 @@ def _download_lines() -> Callable[[int, int], None]:
 
 
 def _losses(step: "Step") -> str:
-    terms = step.losses._asdict().items()
+    terms = step.losses.items()
     shown = " ".join(f"{name} {value:.3g}" for name, value in terms if value or name in ("content", "style"))
     return f"loss {step.losses.total:.3g} ({shown})"
 

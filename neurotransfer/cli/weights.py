@@ -3,23 +3,19 @@
 import copy
 import json
 import os
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from neurotransfer.cli.console import say
-from neurotransfer.cli.options import DURATION, PATH, option
+from neurotransfer.cli.console import echo_line
+from neurotransfer.cli.option_types import DURATION, PATH
+from neurotransfer.cli.options import option
+from neurotransfer.cli.progress import download_progress
 from neurotransfer.system.errors import InputError, NeurotransferError
 
 if TYPE_CHECKING:  # NumPy, which the module imports, would delay --help
     from neurotransfer.vgg.cache import CacheEntry
-
-SECONDS_BETWEEN_LINES = 5.0
 
 
 @click.group()
@@ -36,10 +32,10 @@ def info(choice: str | None, as_json: bool) -> None:
 
     source = load_weights(choice).source
     if as_json:
-        click.echo(json.dumps({**source.as_json(), "path": str(source.path)}))
+        click.echo(json.dumps({**source.to_json(), "path": str(source.path)}))
         return
     for name, value in (("file", source.path), ("layout", source.layout), ("sha256", source.sha256)):
-        say(f"{name:7} {value}")
+        echo_line(f"{name:7} {value}")
 
 
 @weights.command()
@@ -56,7 +52,7 @@ def fetch(addresses: tuple[str, ...], sha256: str | None, timeout: float, quiet:
     from neurotransfer.vgg.weights import install
 
     with cache.folder_to_fill() as folder:
-        with _progress(quiet=quiet) as report:
+        with download_progress(quiet=quiet) as report:
             path, address = download_weights(addresses or ADDRESSES, sha256, folder, timeout=timeout, report=report)
         try:
             entry = install(path, address)
@@ -80,7 +76,7 @@ def import_(file: Path, quiet: bool) -> None:
 
 def _report_installed(entry: "CacheEntry", *, quiet: bool) -> None:
     if not quiet:
-        say(f"Installed: {entry.path}, from {entry.source}")
+        echo_line(f"Installed: {entry.path}, from {entry.source}")
         click.echo("Runs use them with --weights full, or always after: neurotransfer weights use full")
 
 
@@ -104,7 +100,7 @@ def verify() -> None:
     from neurotransfer.vgg.weights import verify_weights
 
     for name, digest, source in verify_weights():
-        say(f"{name:7} sound  {digest}  {source}")
+        echo_line(f"{name:7} sound  {digest}  {source}")
 
 
 @weights.command()
@@ -138,12 +134,12 @@ def quantize(choice: str | None, output: Path, overwrite: bool, as_json: bool) -
     arrays, errors = quantize_weights(source)
     write_npz(output, arrays, compressed=True)
     if as_json:
-        click.echo(json.dumps({"file": str(output), "source": source.source.as_json(), "errors": errors}))
+        click.echo(json.dumps({"file": str(output), "source": source.source.to_json(), "errors": errors}))
         return
     click.echo(f"{'layer':8} {'error':>8}   of the kernel's root mean square")
     for name, error in errors.items():
         click.echo(f"{name:8} {error:8.4%}")
-    say(f"Written: {output}")
+    echo_line(f"Written: {output}")
 
 
 _former_name = copy.copy(quantize)  # scripts may call the command as it was spelled at first
@@ -163,40 +159,11 @@ def doctor(as_json: bool) -> None:
         problems += finding.problem is not None
         report[finding.name] = {"found": finding.found, "problem": finding.problem}
         if not as_json:
-            say(f"{'PROBLEM' if finding.problem else 'ok':7}  {finding.name:13}  {finding.found}")
+            echo_line(f"{'PROBLEM' if finding.problem else 'ok':7}  {finding.name:13}  {finding.found}")
             if finding.problem:
-                say(f"{'':9}{finding.problem}")
+                echo_line(f"{'':9}{finding.problem}")
     if as_json:
         click.echo(json.dumps({"problems": problems, "findings": report}))
     if problems:
         count = "One problem was" if problems == 1 else f"{problems} problems were"
         raise NeurotransferError(f"{count} found; the report says how to mend {'it' if problems == 1 else 'them'}.")
-
-
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Yield a callable that shows (bytes here, bytes of the whole) on stderr: a bar, or a line every few seconds."""
-    if quiet:
-        yield lambda *_: None
-    elif sys.stderr.isatty():
-        with click.progressbar(length=1, file=sys.stderr, label="Fetching") as bar:
-
-            def show(done: int, total: int) -> None:
-                bar.length = max(total, done)
-                bar.update(done - bar.pos)
-
-            yield show
-    else:
-        yield _lines()
-
-
-def _lines() -> Callable[[int, int], None]:
-    printed = time.monotonic()
-
-    def show(done: int, total: int) -> None:
-        nonlocal printed
-        if time.monotonic() - printed >= SECONDS_BETWEEN_LINES or done == total:
-            printed = time.monotonic()
-            click.echo(f"{done / 1e6:.0f} MB{f' of {total / 1e6:.0f} MB' if total else ''}", err=True)
-
-    return show

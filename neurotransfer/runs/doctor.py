@@ -19,6 +19,7 @@ import psutil
 from neurotransfer.system.cpu import choose_precision, cores, processor_flags
 from neurotransfer.system.errors import NeurotransferError, reason_of
 from neurotransfer.system.memory import allowance
+from neurotransfer.system.types import Size
 from neurotransfer.transfer.memory import largest_side
 from neurotransfer.transfer.settings import DEFAULT
 from neurotransfer.vgg import cache
@@ -32,7 +33,7 @@ PACKAGES = (
 )
 PYTHONS = ((3, 11), (3, 13))
 """First and last supported version."""
-UPPER_BOUND = (40_000, 30_000)
+UPPER_BOUND = Size(40_000, 30_000)
 """(width, height) of a picture that fits into the memory of no machine; the largest that fits is sought below it."""
 TIMEOUT = 180  # seconds for loading TensorFlow
 REMEDIES = {
@@ -44,7 +45,9 @@ REMEDIES = {
 
 _PROBE = """
 import json
-from neurotransfer.system.tensorflow import tf
+from neurotransfer.system.tensorflow import load_tensorflow
+load_tensorflow()
+import tensorflow as tf
 print(json.dumps([tf.__version__, [device.name for device in tf.config.list_physical_devices("GPU")]]))
 """
 

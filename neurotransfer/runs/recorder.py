@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 from neurotransfer.image_io.arrays import opacity
 from neurotransfer.image_io.reading import Picture
 from neurotransfer.image_io.saving import save_image
-from neurotransfer.runs.run_folder import OutputPlan, free_name
-from neurotransfer.runs.state import save_state
+from neurotransfer.runs.run_folder import OutputPaths, free_name
+from neurotransfer.runs.run_info import RunInfo
+from neurotransfer.runs.state import State, save_state
 from neurotransfer.system.errors import NeurotransferError
-from neurotransfer.system.files import atomic_file, sha256_of
+from neurotransfer.system.files import atomic_file
+from neurotransfer.transfer.checkpoint import Checkpoint
 
-if TYPE_CHECKING:  # the name alone: a run's files are no reason to load TensorFlow
+if TYPE_CHECKING:  # the module loads TensorFlow
     from neurotransfer.transfer.stylize import Step
 
 logger = logging.getLogger(__name__)
@@ -34,57 +36,50 @@ SAVE_SHARE = 0.05
 class Recorder:
     """Writes the files of one run as its steps arrive; every file is whole or absent.
 
-    ``facts`` are the settings and inputs as plain values: they stand in ``run.json`` and in the PNG text chunk. Depth
-    and resolution tag are those of `save_image`; the final picture gets alpha and EXIF of the ``photo``, snapshots are
-    opaque and have 8 bits. ``private`` are facts for the state file alone, which is written every ``save_every``
-    seconds; ``earlier`` is the record of a part already done. A snapshot or state that cannot be written is reported
-    once and does not end the run.
+    ``info`` stands in ``run.json``, in the PNG text chunk and, whole, in the state. The final picture gets alpha and
+    EXIF of the ``photo``; snapshots are opaque and have 8 bits. ``earlier`` is the record of a part already done. A
+    snapshot or state that cannot be written is reported once and does not end the run.
     """
 
     def __init__(
         self,
-        plan: OutputPlan,
-        facts: Mapping[str, Any],
-        private: Mapping[str, Any],
-        *,
-        bits: int = 8,
-        dpi: float | None = None,
+        paths: OutputPaths,
+        info: RunInfo,
         photo: Picture | None = None,
-        save_every: float = 30.0,
         earlier: Mapping[str, Any] | None = None,
     ) -> None:
-        self._plan = plan
-        self._facts, self._private = dict(facts), dict(private)
-        self._bits, self._dpi, self._photo = bits, dpi, photo
-        self._wanted_every = self._save_every = save_every
+        self._paths, self._info, self._options, self._photo = paths, info, info.options, photo
+        self._save_every = info.options.save_every
         self._steps: list[dict[str, float]] = []
         self._begun = self._saved = time.monotonic()
         self._complaints: set[str] = set()
-        self.last: Step | None = None
-        self._torn = False
+        self._last: Step | None = None
+        self._checkpoint: Callable[[], Checkpoint] | None = None
+        self._discarded = False
         if earlier is None:
-            self._save_state(None)
+            self._save_state()
         else:
             self._steps = list(earlier["losses"])
             self._begun -= earlier["seconds"]
 
-    def state_is_torn(self) -> None:
-        """Note that the run was left in the middle of a step: the state saved last stays."""
-        self._torn = True
+    def discard_state(self) -> None:
+        """Save no more states: the run was left in the middle of a step, so the one saved last stays."""
+        self._discarded = True
 
-    def add(self, step: "Step") -> None:
-        """Note a step's losses and time; save its picture and the state if it is their turn."""
-        self.last = step
+    def add(self, step: "Step", checkpoint: Callable[[], Checkpoint]) -> None:
+        """Note a step's losses and time; save its picture and the state if it is their turn.
+
+        ``checkpoint`` returns the place of the run after this step; it is called now or when the run ends.
+        """
+        self._last, self._checkpoint = step, checkpoint
         if self._steps and self._steps[-1]["step"] == step.index:
-            return  # the step that the run goes on from
-        self._steps.append(
-            {"step": step.index, **step.losses._asdict(), "total": step.losses.total, "seconds": self._elapsed()}
-        )
-        every = self._plan.snapshot_every
+            return  # the step that the run continues from
+        self._steps.append({"step": step.index, **step.losses, "total": step.losses.total, "seconds": self._elapsed()})
+        every = self._paths.snapshot_every
         if every and step.index % every == 0:
             self._try("snapshot", lambda: self._snapshot(step))
         if time.monotonic() - self._saved >= self._save_every:
-            self._save_state(step)
+            self._save_state()
 
     def finish(self, status: str) -> Path | None:
         """Save the last picture and, in a run folder, its state and ``run.json``; return the picture's path.
@@ -95,12 +90,12 @@ class Recorder:
         Raises:
             NeurotransferError: one of them could not be written; the message says where the picture is.
         """
-        if self.last is None:
+        if self._last is None:
             self._save_log(status)
             return None
-        picture, trouble = self._save_final(self.last)
+        picture, trouble = self._save_final(self._last)
         if trouble is None:
-            self._save_state(self.last)
+            self._save_state()
             try:
                 self._save_log(status)
             except NeurotransferError as error:
@@ -108,11 +103,11 @@ class Recorder:
             return picture
         raise NeurotransferError(f"{trouble} The picture is {picture}." if picture else f"{trouble} No place was left.")
 
-    def report(self, status: str) -> dict[str, Any]:
+    def run_log(self, status: str) -> dict[str, Any]:
         """Return the run log: status, settings, inputs, versions, losses of every step, seconds, peak memory."""
         return {
             "status": status,
-            **self._facts,
+            **self._info.public(),
             "versions": versions(),
             "seconds": self._elapsed(),
             "peak_memory_mb": peak_memory_mb(),
@@ -122,12 +117,12 @@ class Recorder:
     def _save_final(self, step: "Step") -> tuple[Path | None, NeurotransferError | None]:
         """Return where the picture is, if anywhere, and what kept it from its own place, if anything did."""
         trouble: NeurotransferError | None = None
-        wanted = self._plan.final_path()
+        wanted = self._paths.final_path()
         for place in (wanted, *_next_best(wanted)):
             try:
-                if place == wanted and self._plan.folder:
+                if place == wanted and self._paths.folder:
                     self._require_folder()
-                self._save(place, step, bits=self._bits, **self._of_the_photo(step))
+                self._save(place, step, bits=self._options.bits, **self._of_the_photo(step))
             except NeurotransferError as error:
                 trouble = trouble or error
             else:
@@ -136,16 +131,16 @@ class Recorder:
 
     def _require_folder(self) -> None:
         """Raise `NeurotransferError` if the folder is no longer the one that this run has to itself."""
-        if self._plan.lock is not None:
-            self._plan.lock.require()
+        if self._paths.lock is not None:
+            self._paths.lock.require()
 
     def _snapshot(self, step: "Step") -> None:
         self._require_folder()
-        self._save(self._plan.snapshots / f"{step.index}.png", step)
+        self._save(self._paths.snapshots / f"{step.index}.png", step)
 
     def _save(self, path: Path, step: "Step", **options: Any) -> None:
-        text = json.dumps({**self._facts, "step": step.index})
-        save_image(path, step.image, {"neurotransfer": text}, dpi=self._dpi, **options)
+        text = json.dumps({**self._info.recipe(), "step": step.index})
+        save_image(path, step.image, {"neurotransfer": text}, dpi=self._options.resolution, **options)
 
     def _of_the_photo(self, step: "Step") -> dict[str, Any]:
         if self._photo is None:
@@ -154,33 +149,32 @@ class Recorder:
         return {"alpha": opacity(self._photo, (width, height)), "exif": self._photo.exif}
 
     def _save_log(self, status: str) -> None:
-        if self._plan.log is not None:
+        if self._paths.log is not None:
             self._require_folder()
-            with atomic_file(self._plan.log) as temporary:
-                temporary.write_text(json.dumps(self.report(status), indent=1) + "\n", encoding="utf-8")
+            with atomic_file(self._paths.log) as temporary:
+                temporary.write_text(json.dumps(self.run_log(status), indent=1) + "\n", encoding="utf-8")
 
-    def _save_state(self, step: "Step | None") -> None:
-        folder = self._plan.folder
-        if folder is None or self._torn:
+    def _save_state(self) -> None:
+        folder = self._paths.folder
+        if folder is None or self._discarded:
             return
         begun = time.monotonic()
         record = {"losses": self._steps, "seconds": self._elapsed()}
-        facts = {**self._private, "facts": self._facts, "record": record}
 
         def save() -> None:
             self._require_folder()
-            save_state(folder, facts, step.checkpoint() if step else None)
+            save_state(folder, State(self._info, record, self._checkpoint() if self._checkpoint else None))
 
         self._try("state", save)
         self._saved = time.monotonic()
-        self._save_every = max(self._wanted_every, (self._saved - begun) / SAVE_SHARE)
+        self._save_every = max(self._options.save_every, (self._saved - begun) / SAVE_SHARE)
 
     def _try(self, what: str, save: Callable[[], None]) -> None:
         try:
             save()
         except NeurotransferError as error:
             if what not in self._complaints:
-                logger.warning("The %s was not saved, the run goes on: %s", what, error)
+                logger.warning("The %s was not saved, the run continues: %s", what, error)
             self._complaints.add(what)
 
     def _elapsed(self) -> float:
@@ -188,7 +182,7 @@ class Recorder:
 
 
 def _next_best(path: Path) -> Iterator[Path]:
-    """Yield other places for a picture, under a name that nobody has there."""
+    """Yield other places for a picture, under a name that is free there."""
     run = path.parent.name.strip(".") if path.stem == "final" else ""  # no name: the working folder, or one above
     name = f"{run or path.stem}{path.suffix}"
     places: tuple[Callable[[], Path], ...] = (
@@ -199,11 +193,6 @@ def _next_best(path: Path) -> Iterator[Path]:
     for find in places:
         with suppress(OSError):  # the working folder may be gone
             yield free_name(find() / name)
-
-
-def file_facts(path: Path) -> dict[str, str]:
-    """Return a file's name, without its folder, and its SHA-256."""
-    return {"file": path.name, "sha256": sha256_of(path)}
 
 
 def versions() -> dict[str, str]:

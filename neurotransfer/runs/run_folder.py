@@ -1,4 +1,4 @@
-"""Where a run's files go: decided, and checked, before anything is computed. Touches nothing that is already there."""
+"""Where a run's files go: decided, checked and claimed before anything is computed. Touches nothing that exists."""
 
 import os
 import re
@@ -11,17 +11,18 @@ from neurotransfer.image_io.saving import check_extension, check_size
 from neurotransfer.system.errors import InputError
 from neurotransfer.system.files import TEMPORARY_NAME
 from neurotransfer.system.lock import FolderLock
+from neurotransfer.system.types import Size
 
 DEFAULT_SNAPSHOT_EVERY = 20
 
-LONGEST_STEM = 60
-"""Bytes of each picture's name in a run folder's: file systems end at 255, some at 143."""
+MAX_STEM_BYTES = 60
+"""Bytes of each picture's name in the name of a run folder: file systems allow 255, some 143."""
 
 _OURS = r"\d+\.png|final\.png|run\.json|state\.npz"
 
 
 @dataclass(frozen=True)
-class OutputPlan:
+class OutputPaths:
     """The paths of one run: the final picture, the snapshots' folder, and the log (None: no log)."""
 
     final: Path
@@ -38,21 +39,21 @@ class OutputPlan:
         return self.log.parent if self.log else None
 
     def final_path(self) -> Path:
-        """Return where the final picture goes now: a free name if a stranger's file came in between."""
+        """Return where the final picture goes now: a free name if another file was made there meanwhile."""
         in_own_folder = self.log is not None
         return self.final if self.overwrite or in_own_folder else free_name(self.final)
 
 
-def plan_output(
+def claim_output(
     output: str,
     name: str,
-    size: tuple[int, int],
+    size: Size,
     *,
     snapshot_every: int | None = None,
     overwrite: bool = False,
     bits: int = 8,
     inputs: Iterable[Path] = (),
-) -> OutputPlan:
+) -> OutputPaths:
     """Decide the paths of a run called ``name`` and make sure that they can be written.
 
     ``output`` is a file if it ends with a picture's extension, else a folder that gets a folder of its own for the
@@ -78,7 +79,7 @@ def plan_output(
         raise InputError(f"The output {output} cannot be used: {error.strerror or error}; choose another.") from None
 
 
-def _beside_file(path: Path, every: int, inputs: Iterable[Path], *, overwrite: bool) -> OutputPlan:
+def _beside_file(path: Path, every: int, inputs: Iterable[Path], *, overwrite: bool) -> OutputPaths:
     snapshots = path.with_name(f"{path.stem}-snapshots")
     if (path.exists() and not path.is_file()) or (every and snapshots.exists() and not snapshots.is_dir()):
         raise InputError(f"{path} cannot be made with its snapshots in {snapshots}; choose another --output.")
@@ -93,30 +94,30 @@ def _beside_file(path: Path, every: int, inputs: Iterable[Path], *, overwrite: b
     _check_writable(path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
     if not every:
-        return OutputPlan(path, snapshots, every, None, overwrite)
+        return OutputPaths(path, snapshots, every, None, overwrite)
     snapshots.mkdir(exist_ok=overwrite)
-    return OutputPlan(path, snapshots, every, None, overwrite, FolderLock(snapshots))
+    return OutputPaths(path, snapshots, every, None, overwrite, FolderLock(snapshots))
 
 
-def in_folder(folder: Path, snapshot_every: int, lock: FolderLock, *, overwrite: bool = False) -> OutputPlan:
+def in_folder(folder: Path, snapshot_every: int, lock: FolderLock, *, overwrite: bool = False) -> OutputPaths:
     """Return the paths of a run in a folder of its own."""
-    return OutputPlan(folder / "final.png", folder, snapshot_every, folder / "run.json", overwrite, lock)
+    return OutputPaths(folder / "final.png", folder, snapshot_every, folder / "run.json", overwrite, lock)
 
 
 def free_name(path: Path) -> Path:
     """Return ``path``, or the first of ``name-2``, ``name-3``, ... that does not exist."""
     candidate, number = path, 2
-    while os.path.lexists(candidate):  # a link to nowhere is somebody's, too
+    while os.path.lexists(candidate):  # a dangling symlink belongs to somebody, too
         candidate, number = path.with_name(f"{path.stem}-{number}{path.suffix}"), number + 1
     return candidate
 
 
-def release(plan: OutputPlan) -> None:
-    """Let go of the run's folder or that of its snapshots, and remove it if nothing was written into it."""
-    if plan.lock is not None:
-        plan.lock.release()
+def release(paths: OutputPaths) -> None:
+    """Release the run's folder or that of its snapshots, and remove it if nothing was written into it."""
+    if paths.lock is not None:
+        paths.lock.release()
         with suppress(OSError):  # not empty, which is the rule, or gone
-            (plan.folder or plan.snapshots).rmdir()
+            (paths.folder or paths.snapshots).rmdir()
 
 
 def _claim_folder(parent: Path, name: str, inputs: Iterable[Path], *, overwrite: bool) -> tuple[Path, FolderLock]:
@@ -127,7 +128,7 @@ def _claim_folder(parent: Path, name: str, inputs: Iterable[Path], *, overwrite:
             if path.resolve().parent == folder.resolve():
                 raise InputError(f"{path} lies in the folder that --overwrite is to clear; copy it elsewhere first.")
         lock = FolderLock(folder)
-        # Else somebody else's pictures may be numbered, too. A run that was killed has no log, but its state.
+        # Other people's pictures may be numbered, too. A run that was killed has no log, but its state.
         ours = any((folder / name).exists() for name in ("run.json", "state.npz"))
         for old in folder.iterdir():
             if ours and (re.fullmatch(_OURS, old.name) or TEMPORARY_NAME.fullmatch(old.name)):
@@ -141,7 +142,7 @@ def _claim_folder(parent: Path, name: str, inputs: Iterable[Path], *, overwrite:
             if os.path.lexists(folder):  # another run took the name just now
                 continue
             raise InputError(
-                f"The folder {parent} cannot be made: it is a link to nowhere; choose another --output."
+                f"The folder {parent} cannot be made: it is a dangling symlink; choose another --output."
             ) from None
         except OSError as error:
             raise InputError(
@@ -170,6 +171,6 @@ def run_name(content: Path, style: Path) -> str:
 
 
 def _cut(stem: str) -> str:
-    while len(os.fsencode(stem)) > LONGEST_STEM:  # a letter may have four bytes
+    while len(os.fsencode(stem)) > MAX_STEM_BYTES:  # a letter may have four bytes
         stem = stem[:-1]
     return stem

@@ -1,43 +1,50 @@
-"""``state.npz``: all that a run needs to go on where it was. Whole or absent, like every file of a run."""
+"""``state.npz``: all that a run needs to be resumed. Whole or absent, like every file of a run."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from neurotransfer.system.errors import InputError
+from neurotransfer.runs.run_info import RunInfo
+from neurotransfer.system.errors import InputError, reason_of
 from neurotransfer.system.files import atomic_file
 from neurotransfer.transfer.checkpoint import Checkpoint
 
 NAME = "state.npz"
-VERSION = 7
+VERSION = 8
+HISTORY_KEYS = ("losses", "seconds")
+"""What a state keeps of the steps that are done."""
 
 
 @dataclass(frozen=True)
 class State:
-    """A run's memory of itself: ``facts`` are plain values; no arrays means that no step was done yet."""
+    """A run's memory of itself."""
 
-    facts: dict[str, Any]
-    arrays: dict[str, np.ndarray[Any, Any]]
+    info: RunInfo
+    record: Mapping[str, Any]
+    """The losses of the steps that are done, and their seconds."""
+    checkpoint: Checkpoint | None
+    """None: no step was done yet."""
 
 
-def save_state(folder: Path, facts: dict[str, Any], checkpoint: Checkpoint | None) -> None:
-    """Write ``facts``, which JSON must hold, and the checkpoint, uncompressed: pictures of floats hardly shrink.
+def save_state(folder: Path, state: State) -> None:
+    """Write the state, uncompressed: pictures of floats hardly shrink.
 
     Raises:
         NeurotransferError: the file cannot be written; an earlier one stays.
     """
+    facts: dict[str, Any] = {"version": VERSION, "info": state.info.to_json(), "record": dict(state.record)}
     arrays: dict[str, Any] = {}
-    if checkpoint is not None:
-        facts = {**facts, "octave": checkpoint.octave, "pace": checkpoint.pace}
-        arrays = {"image": checkpoint.image} | {
-            f"optimizer.{key}": value for key, value in checkpoint.optimizer.items()
-        }
-    text = json.dumps({"version": VERSION, **facts}).encode()
+    if state.checkpoint is not None:
+        facts |= {"scale": state.checkpoint.scale, "schedule": state.checkpoint.schedule}
+        arrays["image"] = state.checkpoint.image
+        arrays |= {f"optimizer.{key}": value for key, value in state.checkpoint.optimizer.items()}
+    text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
     with atomic_file(folder / NAME) as temporary, temporary.open("wb") as handle:
-        np.savez(handle, facts=np.frombuffer(text, np.uint8), **arrays)
+        np.savez(handle, facts=text, **arrays)
 
 
 def find_state(folder: Path) -> Path:
@@ -50,7 +57,7 @@ def find_state(folder: Path) -> Path:
     if not folder.is_dir():
         raise InputError(f"There is no run folder {folder}; give the folder that a run made.")
     if not path.is_file():
-        raise InputError(f"{folder} holds no {NAME}: no run of this program, or one that can only be begun anew.")
+        raise InputError(f"{folder} holds no {NAME}: it is not a run of this program, or can only be started again.")
     return path
 
 
@@ -58,7 +65,7 @@ def load_state(folder: Path) -> State:
     """Return the state of the run in ``folder``.
 
     Raises:
-        InputError: there is none, or it cannot be read.
+        InputError: there is none, it cannot be read, or it is not what `save_state` wrote.
     """
     path = find_state(folder)
     try:
@@ -73,12 +80,24 @@ def load_state(folder: Path) -> State:
         raise InputError(
             f"{path} is of version {facts.get('version')}, expected {VERSION}: made by another version of the program."
         )
-    return State(facts, arrays)
+    try:
+        record = {key: facts["record"][key] for key in HISTORY_KEYS}
+        return State(RunInfo.from_json(facts["info"]), record, _checkpoint(facts, arrays))
+    except (LookupError, TypeError, ValueError, AttributeError, InputError) as error:
+        raise damaged(folder, error) from None
+
+
+def _checkpoint(facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> Checkpoint | None:
+    if "image" not in arrays:  # killed before its first step
+        return None
+    optimizer = {name.removeprefix("optimizer."): array for name, array in arrays.items() if name != "image"}
+    schedule = {key: facts["schedule"][key] for key in ("index", "counts", "done", "origin")}
+    return Checkpoint(int(facts["scale"]), arrays["image"], optimizer, schedule)
 
 
 def damaged(folder: Path, error: Exception) -> InputError:
     """Return the sentence about a state that is not what `save_state` wrote."""
-    reason = (str(error).splitlines() or [""])[0].rstrip(".")[:120]
     return InputError(
-        f"{folder / NAME} cannot be read ({type(error).__name__}: {reason}); the run can only be begun anew."
+        f"{folder / NAME} cannot be read ({type(error).__name__}: {reason_of(error)}); the run can only be started "
+        "again."
     )
