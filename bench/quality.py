@@ -31,7 +31,7 @@ from pairs import PAINTINGS, PHOTOS, cut
 from PIL import Image
 
 from neurotransfer import load_image, preset
-from neurotransfer.system.tensorflow import tf
+import tensorflow as tf
 from neurotransfer.system.types import Array
 from neurotransfer.transfer.losses import gram
 from neurotransfer.transfer.objective import Objective
@@ -48,7 +48,7 @@ class Judge:
     """Measures pictures against one photo and one painting."""
 
     def __init__(self, photo: Array, painting: Array) -> None:
-        weights, seed = load_weights("builtin"), preset("seed")
+        weights, seed = load_weights("builtin"), preset("classic")
         self._plain = VGG19(weights, "avg")
         self._objective = Objective(self._plain, seed, photo, painting)
         padded = VGG19(weights, "avg", padding="replicate")
@@ -66,9 +66,9 @@ class Judge:
         outer = np.ones(image.shape[:2], dtype=bool)
         outer[8:-8, 8:-8] = False
         return {
-            "content": losses.content,
-            "style": losses.style,
-            "inner style": self._inner(image, gradient=False).losses.style,
+            "content": losses["content"],
+            "style": losses["style"],
+            "inner style": self._inner(image, gradient=False).losses["style"],
             "held out": float(np.mean([np.linalg.norm(g - s) / np.linalg.norm(s) for g, s in pairs])),
             "grain": grain(image) / self._grain,
             "frame mean": float(image[outer].mean() / image[~outer].mean()),

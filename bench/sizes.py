@@ -18,7 +18,7 @@ SIZES = ((400, 300), (816, 612), (1600, 1200), (3264, 2448), (4961, 3508))
 IMAGES = Path(__file__).parent.parent / "images"
 
 
-def measure(width: int, height: int, most_pixels: int | None, precision: str) -> dict[str, float]:
+def measure(width: int, height: int, max_tile_pixels: int | None, precision: str) -> dict[str, float]:
     """Run in a child process: the start, one timed update, and one that needs no gradient."""
     from PIL import Image
 
@@ -30,8 +30,8 @@ def measure(width: int, height: int, most_pixels: int | None, precision: str) ->
     settings = Settings(size="original", steps=2, octaves=False, precision=precision)
     (plan,) = (
         plan
-        for plan in memory._plans((width, height), settings, pyramid.choose_precision(precision))
-        if plan.most_pixels == most_pixels
+        for plan in memory.memory_plans((width, height), settings, pyramid.choose_precision(precision))
+        if plan.max_tile_pixels == max_tile_pixels
     )
     pyramid.plan_memory = lambda *_: plan
     photo, painting = (
@@ -55,12 +55,12 @@ def main(arguments: list[str]) -> None:
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for width, height in SIZES:
         millions = width * height / 1e6
-        for plan in memory._plans((width, height), Settings(octaves=False), choose_precision(precision)):
-            if plan.peak / 1e9 > (limits or [12.0])[0] or plan.most_pixels not in (None, *WINDOWS):
+        for plan in memory.memory_plans((width, height), Settings(octaves=False), choose_precision(precision)):
+            if plan.peak / 1e9 > (limits or [12.0])[0] or plan.max_tile_pixels not in (None, *WINDOWS):
                 continue
-            child = [sys.executable, __file__, "child", json.dumps([width, height, plan.most_pixels, precision])]
+            child = [sys.executable, __file__, "child", json.dumps([width, height, plan.max_tile_pixels, precision])]
             row = json.loads(subprocess.run(child, check=True, capture_output=True, text=True).stdout)
-            window = f"{plan.most_pixels / 1e6:g}" if plan.most_pixels else "whole"
+            window = f"{plan.max_tile_pixels / 1e6:g}" if plan.max_tile_pixels else "whole"
             print(
                 f"| {millions:.2f} | {window} | {row['seconds']:.2f} | {row['seconds'] / millions:.2f} "
                 f"| {row['peak']:.0f} | {row['estimate']:.0f} | {row['estimate'] / row['peak'] - 1:+.0%} |",

@@ -23,10 +23,10 @@ from pairs import cut
 from plain_loop import MEAN, loss_and_gradient, network
 
 from neurotransfer import load_image, preset
-from neurotransfer.system.tensorflow import tf
+import tensorflow as tf
 from neurotransfer.transfer.objective import Objective
 from neurotransfer.transfer.optimizers import Adam
-from neurotransfer.transfer.plan import needed_layers
+from neurotransfer.transfer.sizes import needed_layers
 from neurotransfer.transfer.tiles import positions
 from neurotransfer.vgg.layers import KERNEL_SHAPES
 from neurotransfer.vgg.network import VGG19
@@ -65,7 +65,7 @@ def product_rate(size: int = 3072, dtype: str = "float32") -> float:
 
 def steps(folder: Path) -> None:
     photo, painting = (load_image(cut(name, folder)) for name in ("chelsea_cat", "starry_night"))
-    settings = preset("seed")
+    settings = preset("classic")
     layers = needed_layers(settings)
     bare = loss_and_gradient(network(), tf.constant(photo[None] - MEAN), tf.constant(painting[None] - MEAN))
     objective = Objective(VGG19(load_weights("builtin", layers), "avg"), settings, photo, painting)

@@ -113,20 +113,6 @@ def test_options_are_read_from_the_environment_and_reported_as_json(command, pho
     assert report["losses"][-1]["step"] == 1
 
 
-def test_official_weights_in_the_working_folder_are_used(command, photo, painting, tmp_path, weights):
-    from tests.vgg.matconvnet import matconvnet, write
-
-    write(tmp_path / "imagenet-vgg-verydeep-19.mat", matconvnet(weights, "older"))
-    shown = command("weights", "info").stdout.splitlines()
-    assert shown[0].split() == ["file", "imagenet-vgg-verydeep-19.mat"]
-    assert shown[1] == "layout  MatConvNet, older layout"
-    command("run", "-c", photo, "-s", painting, "--size", "48", "--steps", "1")
-    log = json.loads((tmp_path / "output" / "photo-painting" / "run.json").read_text())
-    assert log["weights"]["file"] == "imagenet-vgg-verydeep-19.mat"
-    builtin = command("weights", "info", NEUROTRANSFER_WEIGHTS="builtin").stdout
-    assert "vgg19-8bit.npz" in builtin
-
-
 def test_loss_that_is_not_finite_keeps_the_last_good_picture(command, photo, painting, tmp_path):
     done = command(
         *("run", "-c", photo, "-s", painting, "--size", "48", "--steps", "5", "--learning-rate", "1e12", "--no-clip")
@@ -165,3 +151,24 @@ def test_signals_keep_the_picture_so_far(signal_number, code, photo, painting, t
     assert log["losses"][-1]["step"] >= 10
     assert load_image(folder / "final.png").shape == (48, 64, 3)
     assert not [name for name in files(folder) if name.endswith(".tmp")]
+
+
+def test_official_weights_are_used_where_an_option_or_a_variable_names_them(
+    command, photo, painting, tmp_path, weights
+):
+    from tests.vgg.matconvnet import matconvnet, write
+
+    name = "imagenet-vgg-verydeep-19.mat"
+    write(tmp_path / name, matconvnet(weights, "older"))
+    told = command("weights", "info", "--weights", name).stdout.splitlines()
+    assert told[0].split() == ["file", name]
+    assert told[1] == "layout  MatConvNet, older layout"
+    assert command("weights", "info", NEUROTRANSFER_WEIGHTS=name).stdout.splitlines() == told
+    assert "vgg19-8bit.npz" in command("weights", "info").stdout
+    arguments = ("run", "-c", photo, "-s", painting, "--size", "48", "--steps", "1", "--overwrite")
+    for choice, used in (({}, "vgg19-8bit.npz"), ({"NEUROTRANSFER_WEIGHTS": name}, name)):
+        done = command(*arguments, **choice)
+        log = json.loads((tmp_path / "output" / "photo-painting" / "run.json").read_text())
+        assert log["weights"]["file"] == used
+        sentence = f"{name} lies in this folder and is not used; --weights {name} uses it."
+        assert (sentence in done.stderr.splitlines()) == (not choice)

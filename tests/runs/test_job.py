@@ -9,7 +9,7 @@ from neurotransfer.runs.runner import run_job
 from neurotransfer.system.errors import NeurotransferError
 from neurotransfer.transfer import stylize as pyramid
 from neurotransfer.transfer.checkpoint import Checkpoint
-from neurotransfer.transfer.objective import Losses
+from neurotransfer.transfer.evaluation import Losses
 from neurotransfer.transfer.settings import Settings
 
 ResourceExhaustedError = type("ResourceExhaustedError", (Exception,), {})

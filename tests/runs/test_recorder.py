@@ -12,11 +12,11 @@ import pytest
 
 from neurotransfer.runs import recorder as record
 from neurotransfer.runs.recorder import Recorder
-from neurotransfer.runs.run_folder import OutputPlan, in_folder
+from neurotransfer.runs.run_folder import OutputPaths, in_folder
 from neurotransfer.system.errors import InputError, NeurotransferError
 from neurotransfer.system.lock import FolderLock
 from neurotransfer.transfer.checkpoint import Checkpoint
-from neurotransfer.transfer.objective import Losses
+from neurotransfer.transfer.evaluation import Losses
 from neurotransfer.transfer.stylize import Step
 
 
@@ -38,7 +38,7 @@ def test_the_next_best_place_has_a_name_always(name, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     monkeypatch.chdir(gone)
     shutil.rmtree(gone.parent)
-    kept = recorder(OutputPlan(Path(name), Path("snapshots"), 0, None, overwrite=False))
+    kept = recorder(OutputPaths(Path(name), Path("snapshots"), 0, None, overwrite=False))
     kept.add(step())
     expected = temporary / Path(name).name
     with pytest.raises(NeurotransferError, match=f"The picture is {expected}[.]$"):

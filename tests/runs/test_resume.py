@@ -25,7 +25,7 @@ from neurotransfer.runs.runner import private
 from neurotransfer.runs.state import VERSION
 from neurotransfer.system.errors import InputError, NeurotransferError
 from neurotransfer.transfer.checkpoint import Checkpoint
-from neurotransfer.transfer.objective import Losses
+from neurotransfer.transfer.evaluation import Losses
 from neurotransfer.transfer.schedule import Pace, extended
 from neurotransfer.transfer.settings import Settings
 from neurotransfer.transfer.stylize import Step

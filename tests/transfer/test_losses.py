@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from neurotransfer.system.errors import NotFiniteError
-from neurotransfer.system.tensorflow import tf
+import tensorflow as tf
 from neurotransfer.transfer.losses import (
-    combined,
+    combine,
     content_loss,
-    distance_of,
-    extremes,
+    similarity_to_distance,
+    range_loss,
     gram,
     squared_distance,
     style_loss,
@@ -71,8 +71,8 @@ def test_total_variation_gradient_against_finite_differences(features, part, fra
 
 def test_a_gram_matrix_without_numbers_is_a_sentence():
     with pytest.raises(NotFiniteError, match="weights are damaged"):
-        whitening(tf.constant([[1.0, np.nan], [np.nan, 1.0]]), 0.25)
-    assert whitening(tf.constant([[1.0, 0.5], [0.5, 1.0]]), 0.25).basis.shape == (2, 2)
+        whiten(tf.constant([[1.0, np.nan], [np.nan, 1.0]]), 0.25)
+    assert whiten(tf.constant([[1.0, 0.5], [0.5, 1.0]]), 0.25).basis.shape == (2, 2)
 
 
 def test_loss_forms(features):
@@ -112,7 +112,7 @@ def test_a_likeness_is_the_distance_of_features_of_that_likeness():
     other -= photo * (other @ photo) / (photo @ photo)
     other *= np.linalg.norm(photo) / np.linalg.norm(other)
     alike = 3.0 * (0.6 * photo + 0.8 * other)  # of cosine 0.6 with the photo, and three times as strong
-    found = distance_of(0.6, np.mean(photo**2), np.mean(alike**2))
+    found = similarity_to_distance(0.6, np.mean(photo**2), np.mean(alike**2))
     assert found == pytest.approx(np.mean((alike - photo) ** 2))
 
 
@@ -127,7 +127,7 @@ def test_likeness_is_measured_against_photo_and_painting(weights):
 
     def term(likeness):
         settings = Settings(content_layers={"conv2_2": 1.0}, content_weight=1.0, likeness=likeness)
-        return Objective(network, settings, photo, painting)(picture).losses.content
+        return Objective(network, settings, photo, painting)(picture).losses["content"]
 
     strengths = [np.mean(features(image) ** 2) for image in (photo, painting)]
     distance = np.sqrt(np.mean((features(picture) - features(photo)) ** 2)) / 2
@@ -147,19 +147,19 @@ def test_extremes_and_their_gradient(part):
     pixels = tf.constant(image)
     with tf.GradientTape() as tape:
         tape.watch(pixels)
-        value = extremes(pixels, (5, 7), owned)
+        value = range_loss(pixels, (5, 7), owned)
     assert float(value) == pytest.approx(np.sum(depth**2) / (5 * 7 * 3))
     expected = np.zeros_like(image)
     target = expected if part is None else expected[:, 1:4, 2:6]
     target[:] = 2 * depth * np.sign(inside - 128) / (5 * 7 * 3)
     assert np.allclose(tape.gradient(value, pixels), expected)
-    assert float(extremes(tf.constant(image.clip(10, 245)), (5, 7), owned)) == 0.0
+    assert float(range_loss(tf.constant(image.clip(10, 245)), (5, 7), owned)) == 0.0
 
 
 def test_joint_is_one_distance_over_all_layers():
     layers = [tf.constant(9.0), tf.constant(16.0)]
-    assert float(combined(layers, "joint")) == pytest.approx(5.0)
-    assert float(combined(layers, "norm")) == float(combined(layers, "gatys")) == 25.0
+    assert float(combine(layers, "joint")) == pytest.approx(5.0)
+    assert float(combine(layers, "norm")) == float(combine(layers, "gatys")) == 25.0
 
 
 def test_a_distance_of_nothing_has_a_finite_derivative(features):
@@ -214,9 +214,9 @@ def test_whitened_style_loss_is_a_sum_over_the_paintings_eigenvectors(features):
         for j in range(4):
             weight = ((values[i] + values[j]) / 2 / values.max() + 1e-2) ** -0.25
             expected += (weight * vectors[:, i] @ difference @ vectors[:, j]) ** 2 / 4
-    whitened = float(style_loss(found, target, "gatys", whitening(target, 0.25)))
+    whitened = float(style_loss(found, target, "gatys", whiten(target, 0.25)))
     assert whitened == pytest.approx(expected, rel=1e-4)
     assert whitened != pytest.approx(float(style_loss(found, target, "gatys")), rel=0.02)
-    assert float(style_loss(found, target, "gatys", whitening(target, 0.0))) == pytest.approx(
+    assert float(style_loss(found, target, "gatys", whiten(target, 0.0))) == pytest.approx(
         float(style_loss(found, target, "gatys")), rel=1e-4
     )

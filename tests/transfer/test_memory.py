@@ -15,21 +15,21 @@ A3 = (4961, 3508)
 
 
 def test_a_small_picture_is_taken_whole():
-    assert plan_memory((400, 300), Settings(), "bfloat16", 2e9).most_pixels is None
+    assert plan_memory((400, 300), Settings(), "bfloat16", 2e9).max_tile_pixels is None
 
 
 def test_less_memory_means_smaller_tiles():
-    windows = [plan_memory(A3, Settings(), "bfloat16", budget).most_pixels for budget in (40e9, 8e9, 4e9, 3.6e9)]
+    windows = [plan_memory(A3, Settings(), "bfloat16", budget).max_tile_pixels for budget in (40e9, 8e9, 4e9, 3.6e9)]
     assert windows[0] is None
     assert windows[1] >= windows[2] > windows[3]
 
 
 def test_the_plan_stays_below_its_budget():
     for budget in (1.2e9, 2e9, 4e9, 8e9):
-        for settings in (Settings(), preset("fast"), preset("seed")):
+        for settings in (Settings(), preset("fast"), preset("classic")):
             plan = plan_memory((1000, 700), settings, "float32", budget)
             assert plan.peak <= budget
-            plans = list(memory._plans((1000, 700), settings, "float32"))
+            plans = list(memory.memory_plans((1000, 700), settings, "float32"))
             assert all(better.peak > budget for better in plans[: plans.index(plan)])
 
 
@@ -51,14 +51,14 @@ def test_the_sentence_names_a_size_that_fits():
 
 def test_large_files_count():
     small, large = (
-        next(memory._plans((512, 384), Settings(), "bfloat16", sources)).peak
+        next(memory.memory_plans((512, 384), Settings(), "bfloat16", sources)).peak
         for sources in (((512, 384), (512, 384)), ((16_000, 12_000), (512, 384)))
     )
     assert large - small == pytest.approx(4 * 16_000 * 12_000, rel=0.01)
-    tall = next(memory._plans((4000, 1000), Settings(), "bfloat16", ((4000, 1000), (3000, 4000)))).peak
-    flat = next(memory._plans((4000, 1000), Settings(), "bfloat16", ((4000, 1000), (4000, 3000)))).peak
+    tall = next(memory.memory_plans((4000, 1000), Settings(), "bfloat16", ((4000, 1000), (3000, 4000)))).peak
+    flat = next(memory.memory_plans((4000, 1000), Settings(), "bfloat16", ((4000, 1000), (4000, 3000)))).peak
     assert tall == pytest.approx(flat, rel=0.05)
-    assert flat > next(memory._plans((4000, 1000), Settings(), "bfloat16")).peak + 1e8
+    assert flat > next(memory.memory_plans((4000, 1000), Settings(), "bfloat16")).peak + 1e8
 
 
 def test_a_resource_limit_gives_the_sentence_and_no_file(command, tmp_path):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.optimize import lsq_linear
 
-from neurotransfer.system.tensorflow import tf
-from neurotransfer.transfer.objective import Evaluation, Losses
+import tensorflow as tf
+from neurotransfer.transfer.evaluation import Evaluation, Losses
 from neurotransfer.transfer.optimizers import LBFGS, Adam, _packed, _unpacked
 
 

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from neurotransfer.transfer import schedule as pace
-from neurotransfer.transfer.plan import plan_octaves, share_updates
+from neurotransfer.transfer.sizes import scale_sizes, share_steps
 from neurotransfer.transfer.settings import Settings
 
 
@@ -33,18 +33,18 @@ def timed(plan, clock, seconds):
 
 
 def test_octaves_double_up_to_the_exact_size():
-    assert plan_octaves((512, 384), Settings()) == [(512, 384)]
-    assert plan_octaves((1024, 750), Settings()) == [(512, 375), (1024, 750)]
-    assert plan_octaves((4961, 3508), Settings()) == [(620, 438), (1240, 877), (2480, 1754), (4961, 3508)]
-    assert plan_octaves((1024, 750), Settings(octaves=False)) == [(1024, 750)]
-    assert plan_octaves((1024, 750), Settings(steps=0)) == [(1024, 750)]
+    assert scale_sizes((512, 384), Settings()) == [(512, 384)]
+    assert scale_sizes((1024, 750), Settings()) == [(512, 375), (1024, 750)]
+    assert scale_sizes((4961, 3508), Settings()) == [(620, 438), (1240, 877), (2480, 1754), (4961, 3508)]
+    assert scale_sizes((1024, 750), Settings(octaves=False)) == [(1024, 750)]
+    assert scale_sizes((1024, 750), Settings(steps=0)) == [(1024, 750)]
 
 
 def test_shares_add_up_and_fall():
-    assert share_updates(60, 1) == [60]
-    assert share_updates(60, 2) == [38, 22]
+    assert share_steps(60, 1) == [60]
+    assert share_steps(60, 2) == [38, 22]
     for updates in (10, 25, 61, 500):
-        shares = share_updates(updates, 3)
+        shares = share_steps(updates, 3)
         assert sum(shares) == updates
         assert shares == sorted(shares, reverse=True)
 
@@ -73,7 +73,7 @@ def test_the_estimate_counts_work(clock, caplog):
     """Updates of the second octave cost four times those of the first; under a minute nothing is said."""
     caplog.set_level(logging.INFO)
     work = [1200.0, 4800.0]
-    shares = share_updates(20, 2)
+    shares = share_steps(20, 2)
     timed(pace.Pace(Settings(steps=20), work), clock, 1.0)
     assert caplog.messages == []
     timed(pace.Pace(Settings(steps=20), work), clock, 3.0)
@@ -85,8 +85,8 @@ def test_a_forecast_is_arithmetic_over_the_rate(monkeypatch):
     """400x300 up to conv4_2: 134 GFLOP an update (counted by bench/step.py), so 60 and two more at 1000 GFLOP/s."""
     monkeypatch.setattr(pace, "product_rate", lambda: 1e12)
 
-    def painting(precision="float32", sizes=((400, 300),), most_pixels=None, **changes):
-        return pace.forecast(Settings(steps=60, **changes), list(sizes), precision, most_pixels) - pace._START
+    def painting(precision="float32", sizes=((400, 300),), max_tile_pixels=None, **changes):
+        return pace.forecast(Settings(steps=60, **changes), list(sizes), precision, max_tile_pixels) - pace._START
 
     assert painting() == pytest.approx(62 * 0.134 * pace._OVER_THE_FLOOR["float32"], rel=0.01)
     assert painting("bfloat16") == pytest.approx(62 * 0.134 * pace._OVER_THE_FLOOR["bfloat16"], rel=0.01)
@@ -96,11 +96,11 @@ def test_a_forecast_is_arithmetic_over_the_rate(monkeypatch):
     whole, tiled = (painting("float32", ((1600, 1200),), most) for most in (None, 250_000))
     fast, fast_tiled = (painting("bfloat16", ((1600, 1200),), most) for most in (None, 250_000))
     assert 1.1 < (tiled / whole) / (fast_tiled / fast) < 1.3, "no Winograd in tiles of float32"
-    assert painting(sizes=((1600, 1200),), most_pixels=250_000) > 1.8 * painting(sizes=((1600, 1200),))
+    assert painting(sizes=((1600, 1200),), max_tile_pixels=250_000) > 1.8 * painting(sizes=((1600, 1200),))
 
 
 @pytest.mark.parametrize(
     ("seconds", "words"), [(59.4, "59 s"), (59.6, "1 min 0 s"), (90, "1 min 30 s"), (7500, "2 h 5 min")]
 )
 def test_times_in_words(seconds, words):
-    assert pace.spoken(seconds) == words
+    assert pace.format_duration(seconds) == words

@@ -53,7 +53,7 @@ def test_as_json_is_plain_and_names_no_folder():
 
 
 def test_seed_is_the_program_that_this_one_replaces():
-    seed = PRESETS["seed"]
+    seed = PRESETS["classic"]
     assert (seed.steps, seed.learning_rate, seed.content_weight, seed.style_weight) == (500, 2.0, 10.0, 40.0)
     assert (seed.noise_ratio, seed.noise, seed.pooling, seed.clip) == (0.6, "uniform", "avg", False)
     assert (seed.objective, seed.init, seed.schedule, seed.beta2, seed.tv_weight) == (
@@ -73,5 +73,5 @@ def test_unknown_preset():
 
 
 def test_a_change_wins_over_the_preset():
-    assert preset("seed", steps=7).steps == 7
-    assert preset("seed", steps=7).learning_rate == 2.0
+    assert preset("classic", steps=7).steps == 7
+    assert preset("classic", steps=7).learning_rate == 2.0

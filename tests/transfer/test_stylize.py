@@ -64,7 +64,7 @@ def test_a_start_picture_may_have_so_many_pixels(photo, painting):
 
 
 def test_the_seed_start_is_forty_percent_photo(photo, painting):
-    settings = replace(preset("seed"), size=64, steps=0)
+    settings = replace(preset("classic"), size=64, steps=0)
     found = next(iter(stylize(photo, painting, settings))).image
     rest = found - (0.6 * np.array(MEAN_PIXEL) + 0.4 * load_image(photo))
     assert -12.01 <= rest.min() < -11.5  # 0.6 * 20
@@ -108,14 +108,16 @@ def test_a_photo_too_small_is_refused(painting):
 
 
 @pytest.mark.parametrize(
-    ("precision", "most_pixels", "expected"),
+    ("precision", "max_tile_pixels", "expected"),
     [("float32", 100_000, False), ("float32", None, True), ("bfloat16", 100_000, True)],
 )
-def test_tiles_of_float32_keep_to_plain_convolutions(photo, painting, monkeypatch, precision, most_pixels, expected):
+def test_tiles_of_float32_keep_to_plain_convolutions(
+    photo, painting, monkeypatch, precision, max_tile_pixels, expected
+):
     def network(*_, winograd):
         raise RuntimeError(winograd)
 
     monkeypatch.setattr(pyramid, "VGG19", network)
-    monkeypatch.setattr(pyramid, "plan_memory", lambda *_: MemoryPlan(most_pixels, 20, half=False, peak=1e9))
+    monkeypatch.setattr(pyramid, "plan_memory", lambda *_: MemoryPlan(max_tile_pixels, 20, half=False, peak=1e9))
     with pytest.raises(RuntimeError, match=str(expected)):
         next(stylize(photo, painting, Settings(size=64, precision=precision)))

@@ -5,11 +5,11 @@ import itertools
 import numpy as np
 import pytest
 
-from neurotransfer.system.tensorflow import tf
+import tensorflow as tf
 from neurotransfer.transfer import tiles
 from neurotransfer.transfer.losses import gram
 from neurotransfer.transfer.objective import Objective
-from neurotransfer.transfer.plan import needed_layers
+from neurotransfer.transfer.sizes import needed_layers
 from neurotransfer.transfer.settings import CONV4_2, FIVE_LAYERS, Settings
 from neurotransfer.transfer.tiles import plan_tiles, reach, stride
 from neurotransfer.vgg.network import VGG19
@@ -27,10 +27,10 @@ def picture(width, height, seed):
     return noisy.clip(0, 255).astype(np.float32)
 
 
-def evaluate(weights, settings, size, most_pixels=None, winograd=False):
+def evaluate(weights, settings, size, max_tile_pixels=None, winograd=False):
     network = VGG19(weights, settings.pooling, "float32", settings.padding, winograd=winograd)
     inputs = [picture(*size, 1), picture(150, 130, 2)]
-    return Objective(network, settings, *inputs, most_pixels)(picture(*size, 3))
+    return Objective(network, settings, *inputs, max_tile_pixels)(picture(*size, 3))
 
 
 def differences(found, expected):
@@ -39,7 +39,7 @@ def differences(found, expected):
 
 
 @pytest.mark.parametrize(
-    ("settings", "size", "most_pixels"),
+    ("settings", "size", "max_tile_pixels"),
     [
         (Settings(), (250, 131), 14_000),
         (Settings(padding="replicate"), (250, 131), 14_000),
@@ -50,10 +50,10 @@ def differences(found, expected):
         (Settings(content_layers=(("conv2_2", 1.0),), style_layers=(("conv1_1", 1.0),)), (99, 65), 1_500),
     ],
 )
-def test_tiles_equal_the_whole_frame(weights, settings, size, most_pixels):
+def test_tiles_equal_the_whole_frame(weights, settings, size, max_tile_pixels):
     layers = needed_layers(settings)
-    assert len(plan_tiles(size, layers, most_pixels)) > 1
-    whole, tiled = evaluate(weights, settings, size), evaluate(weights, settings, size, most_pixels)
+    assert len(plan_tiles(size, layers, max_tile_pixels)) > 1
+    whole, tiled = evaluate(weights, settings, size), evaluate(weights, settings, size, max_tile_pixels)
     losses, gradient = differences(tiled, whole)
     assert losses < 1e-5
     assert gradient < 1e-5
@@ -99,12 +99,12 @@ def test_no_tiles_gram_matrix_is_the_pictures_but_their_mean_is(weights, layer):
 
 @pytest.mark.parametrize("size", [(1600, 1200), (1001, 777), (333, 2049), (512, 512)])
 @pytest.mark.parametrize("layer", ["conv1_1", "conv2_2", "conv4_2", "conv5_1"])
-@pytest.mark.parametrize("most_pixels", [70_000, 200_000, 1_500_000])
-def test_owned_parts_divide_the_picture(size, layer, most_pixels):
+@pytest.mark.parametrize("max_tile_pixels", [70_000, 200_000, 1_500_000])
+def test_owned_parts_divide_the_picture(size, layer, max_tile_pixels):
     width, height = size
     halo, step = reach((layer,))
     owners = np.zeros((height, width), int)
-    plan = plan_tiles(size, (layer,), most_pixels)
+    plan = plan_tiles(size, (layer,), max_tile_pixels)
     shapes = set()
     for (rows, columns), (top, bottom, left, right) in plan:
         owners[rows.start + top : rows.start + bottom, columns.start + left : columns.start + right] += 1
@@ -116,7 +116,7 @@ def test_owned_parts_divide_the_picture(size, layer, most_pixels):
             assert side.start + high == length or inner - high >= halo
     assert (owners == 1).all()
     assert len(shapes) == 1
-    assert len(plan) == 1 or max(itertools.starmap(int.__mul__, shapes)) <= most_pixels
+    assert len(plan) == 1 or max(itertools.starmap(int.__mul__, shapes)) <= max_tile_pixels
 
 
 def test_a_picture_that_fits_is_one_tile():

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.signal import correlate
 
-from neurotransfer.system.tensorflow import tf
+import tensorflow as tf
 from neurotransfer.vgg import network as vgg
 from neurotransfer.vgg.network import VGG19
-from neurotransfer.vgg.winograd import RowWinograd
+from neurotransfer.vgg.winograd import WinogradConv
 from tests.conftest import relative
 
 GENERATOR = np.random.default_rng(0)
@@ -33,7 +33,7 @@ def test_results_and_derivative_are_those_of_plain_sums(size, margin):
     image = tf.constant(features[np.newaxis], "float64")
     with tf.GradientTape() as tape:
         tape.watch(image)
-        found = RowWinograd(KERNEL, BIAS, "float64")(image, margin)
+        found = WinogradConv(KERNEL, BIAS, "float64")(image, margin)
         weighed = tf.reduce_sum(found * slope)
     assert found.shape == (1, *expected.shape)
     assert relative(found.numpy()[0], expected) < 1e-6  # its factors are made of float32
@@ -51,7 +51,7 @@ def test_its_rounding_is_about_twice_that_of_plain_sums(dtype, error):
     kernel = (GENERATOR.normal(size=(3, 3, 256, 64)) / 48).astype(np.float32)
     features = tf.constant(np.maximum(GENERATOR.normal(size=(1, 20, 24, 256)), 0), dtype)
     expected = tf.nn.conv2d(tf.cast(features, "float64"), tf.constant(kernel, "float64"), 1, "SAME").numpy()
-    found = RowWinograd(kernel, np.zeros(64, np.float32), dtype)(features, 1)
+    found = WinogradConv(kernel, np.zeros(64, np.float32), dtype)(features, 1)
     plain = tf.nn.conv2d(features, tf.constant(kernel, dtype), 1, "SAME")
     rounding, least = (relative(tf.cast(result, "float64").numpy(), expected) for result in (found, plain))
     assert least < rounding < min(4 * least, error)
@@ -61,12 +61,12 @@ def test_only_layers_with_many_channels_take_it(weights, monkeypatch):
     image = GENERATOR.uniform(0, 255, (1, 48, 40, 3)).astype(np.float32)
     taken = []
 
-    class Counted(RowWinograd):
+    class Counted(WinogradConv):
         def __call__(self, features, margin):
             taken.append(features.shape[-1])
             return super().__call__(features, margin)
 
-    monkeypatch.setattr(vgg, "RowWinograd", Counted)
+    monkeypatch.setattr(vgg, "WinogradConv", Counted)
     layers = ("conv2_1", "conv4_2")
     fast, plain, exact = (
         VGG19(weights, "avg", dtype, winograd=winograd)(tf.constant(image, dtype), layers)
