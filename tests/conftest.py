@@ -88,6 +88,23 @@ def weights():
     return load_weights("builtin")
 
 
+def objective_of(network, settings, content, style, max_tile_pixels=None):
+    """The objective of two arrays, in tiles of at most so many pixels; the style in one tile."""
+    from neurotransfer.system.types import size_of
+    from neurotransfer.transfer.objective import LossGraphs, Objective
+    from neurotransfer.transfer.sizes import needed_layers
+    from neurotransfer.transfer.targets import content_targets, style_targets
+    from neurotransfer.transfer.tiles import plan_tiles
+
+    layers, size = needed_layers(settings), size_of(content)
+    graphs = LossGraphs(network, settings, size, plan_tiles(size, layers, max_tile_pixels))
+    targets = (
+        content_targets(network, settings, content, graphs.tiles),
+        style_targets(network, settings, style, plan_tiles(size_of(style), layers, max_tile_pixels)),
+    )
+    return Objective(graphs, settings, *targets)
+
+
 def relative(found, expected) -> float:
     """Norm of the difference over the norm of what was expected."""
     expected = np.asarray(expected, dtype=np.float64)

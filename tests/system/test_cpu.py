@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from neurotransfer.system import cpu as precision
-from neurotransfer.transfer.objective import Objective
 from neurotransfer.transfer.settings import PRESETS
 from neurotransfer.vgg.network import VGG19
-from tests.conftest import relative
+from tests.conftest import objective_of, relative
 
 
 @pytest.mark.parametrize(
@@ -34,7 +33,7 @@ def test_losses_and_gradient_in_bfloat16(golden, weights):
     content, style, image = (golden[name].astype(np.float32) for name in ("content", "style", "image"))
 
     def found(dtype):
-        return Objective(VGG19(weights, "avg", dtype), PRESETS["classic"], content, style)(image)
+        return objective_of(VGG19(weights, "avg", dtype), PRESETS["classic"], content, style)(image)
 
     exact, rough = found("float32"), found("bfloat16")
     assert rough.losses["content"] == pytest.approx(golden["avg.content_loss"] * 10, rel=0.02)

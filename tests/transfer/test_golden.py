@@ -10,17 +10,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 import tensorflow as tf
+
 from neurotransfer.transfer.losses import content_loss, gram, style_loss
-from neurotransfer.transfer.objective import Objective
 from neurotransfer.transfer.settings import PRESETS
 from neurotransfer.vgg.network import VGG19
 from neurotransfer.vgg.weights import Weights
-from tests.conftest import relative
+from tests.conftest import objective_of, relative
 
-SEED = PRESETS["classic"]
-STYLE_LAYERS = tuple(dict(SEED.style_layers))
+CLASSIC = PRESETS["classic"]
+STYLE_LAYERS = tuple(dict(CLASSIC.style_layers))
 CORNER = ("conv3_4", (0, 4, 6, 84))
 
 pooling = pytest.mark.parametrize("pooling", ["avg", "max"])
@@ -33,9 +32,9 @@ def features_of(golden, weights, pooling, layers, picture="content"):
 
 
 def evaluation_of(golden, weights, pooling):
-    settings = replace(SEED, pooling=pooling)
+    settings = replace(CLASSIC, pooling=pooling)
     content, style, image = (golden[name].astype(np.float32) for name in ("content", "style", "image"))
-    return Objective(VGG19(weights, pooling), settings, content, style)(image)
+    return objective_of(VGG19(weights, pooling), settings, content, style)(image)
 
 
 def gradient_error(golden, weights, found, pooling):
@@ -91,7 +90,9 @@ def test_whole_gradient_in_float64(golden, weights, pooling):
     with tf.GradientTape() as tape:
         tape.watch(image)
         features = network(image, (*STYLE_LAYERS, "conv4_2"))
-        style_terms = [0.2 * style_loss(gram(features[name]), style_targets[name], "gatys") for name in STYLE_LAYERS]
+        style_terms = [
+            0.2 * style_loss(gram(features[name]), style_targets[name], None, "gatys") for name in STYLE_LAYERS
+        ]
         mean_square = tf.reduce_mean((features["conv4_2"] - content_target) ** 2)
         total = 10.0 * content_loss(mean_square, "gatys") + 40.0 * tf.add_n(style_terms)
     assert float(total) == pytest.approx(golden[f"{pooling}.total_loss"], rel=1e-9)

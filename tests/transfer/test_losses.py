@@ -2,24 +2,24 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from neurotransfer.system.errors import NotFiniteError
-import tensorflow as tf
+from neurotransfer.system.types import Size
 from neurotransfer.transfer.losses import (
     combine,
     content_loss,
-    similarity_to_distance,
-    range_loss,
     gram,
+    range_loss,
+    similarity_to_distance,
     squared_distance,
     style_loss,
     total_variation,
-    whitening,
+    whiten,
 )
-from neurotransfer.transfer.objective import Objective
 from neurotransfer.transfer.settings import Settings
 from neurotransfer.vgg.network import VGG19
-from tests.conftest import relative
+from tests.conftest import objective_of, relative
 
 
 @pytest.fixture
@@ -48,22 +48,22 @@ def test_gram_gradient_against_finite_differences(features):
         assert found[place] == pytest.approx(np.sum(difference.numpy() * upstream) / 2e-6, rel=1e-5)
 
 
-@pytest.mark.parametrize("frame", [1.0, 7.0])
+@pytest.mark.parametrize("border", [1.0, 7.0])
 @pytest.mark.parametrize("part", [None, (1, 4, 2, 6), (0, 4, 2, 7)])
-def test_total_variation_gradient_against_finite_differences(features, part, frame):
+def test_total_variation_gradient_against_finite_differences(features, part, border):
     image = features[..., :3] * 50
     owned = None if part is None else tf.constant(part)
     pixels = tf.constant(image)
     with tf.GradientTape() as tape:
         tape.watch(pixels)
-        value = total_variation(pixels, (5, 7), owned, frame)
+        value = total_variation(pixels, Size(7, 5), owned, border)
     found = tape.gradient(value, pixels).numpy()
     assert np.ptp(found) > 0
     for place in np.ndindex(image.shape):
         nudge = np.zeros_like(image)
         nudge[place] = 1e-5
         after, before = (
-            total_variation(tf.constant(moved), (5, 7), owned, frame) for moved in (image + nudge, image - nudge)
+            total_variation(tf.constant(moved), Size(7, 5), owned, border) for moved in (image + nudge, image - nudge)
         )
         difference = after - before
         assert found[place] == pytest.approx(float(difference) / 2e-5, rel=1e-4, abs=1e-6)
@@ -83,12 +83,14 @@ def test_loss_forms(features):
     assert float(content_loss(mean_square, "gatys")) == pytest.approx(np.mean((features - other) ** 2) / 4)
     matrices = gram(first).numpy(), gram(second).numpy()
     squares = (matrices[0] - matrices[1]) ** 2
-    assert float(style_loss(gram(first), gram(second), "mean")) == pytest.approx(squares.sum() / 16)
-    assert float(style_loss(gram(first), gram(second), "gatys")) == pytest.approx(squares.sum() / 4)
+    assert float(style_loss(gram(first), gram(second), None, "mean")) == pytest.approx(squares.sum() / 16)
+    assert float(style_loss(gram(first), gram(second), None, "gatys")) == pytest.approx(squares.sum() / 4)
     assert float(content_loss(mean_square, "norm")) == pytest.approx(
         (np.mean((features - other) ** 2) / 4) ** 0.5, rel=1e-5
     )
-    assert float(style_loss(gram(first), gram(second), "norm")) == pytest.approx((squares.sum() / 4) ** 0.5, rel=1e-3)
+    assert float(style_loss(gram(first), gram(second), None, "norm")) == pytest.approx(
+        (squares.sum() / 4) ** 0.5, rel=1e-3
+    )
 
 
 @pytest.mark.parametrize("form", ["gatys", "mean", "norm"])
@@ -127,7 +129,7 @@ def test_likeness_is_measured_against_photo_and_painting(weights):
 
     def term(likeness):
         settings = Settings(content_layers={"conv2_2": 1.0}, content_weight=1.0, likeness=likeness)
-        return Objective(network, settings, photo, painting)(picture).losses["content"]
+        return objective_of(network, settings, photo, painting)(picture).losses["content"]
 
     strengths = [np.mean(features(image) ** 2) for image in (photo, painting)]
     distance = np.sqrt(np.mean((features(picture) - features(photo)) ** 2)) / 2
@@ -138,7 +140,7 @@ def test_likeness_is_measured_against_photo_and_painting(weights):
 
 
 @pytest.mark.parametrize("part", [None, (1, 4, 2, 6)])
-def test_extremes_and_their_gradient(part):
+def test_range_loss_and_its_gradient(part):
     image = np.random.default_rng(5).uniform(0, 255, (1, 5, 7, 3))
     image[0, 2, 3] = 0.0, 255.0, 128.0
     owned = None if part is None else tf.constant(part)
@@ -147,13 +149,13 @@ def test_extremes_and_their_gradient(part):
     pixels = tf.constant(image)
     with tf.GradientTape() as tape:
         tape.watch(pixels)
-        value = range_loss(pixels, (5, 7), owned)
+        value = range_loss(pixels, Size(7, 5), owned)
     assert float(value) == pytest.approx(np.sum(depth**2) / (5 * 7 * 3))
     expected = np.zeros_like(image)
     target = expected if part is None else expected[:, 1:4, 2:6]
     target[:] = 2 * depth * np.sign(inside - 128) / (5 * 7 * 3)
     assert np.allclose(tape.gradient(value, pixels), expected)
-    assert float(range_loss(tf.constant(image.clip(10, 245)), (5, 7), owned)) == 0.0
+    assert float(range_loss(tf.constant(image.clip(10, 245)), Size(7, 5), owned)) == 0.0
 
 
 def test_joint_is_one_distance_over_all_layers():
@@ -173,21 +175,21 @@ def test_a_distance_of_nothing_has_a_finite_derivative(features):
 def test_total_variation_counts_each_direction_by_its_own_pairs():
     image = np.zeros((1, 3, 5, 3), dtype=np.float32)
     image[0, 1, 2] = 6.0  # one white pixel: 2 vertical pairs of 10, 2 horizontal pairs of 12
-    assert float(total_variation(tf.constant(image), (3, 5))) == pytest.approx(36 * 2 / 10 + 36 * 2 / 12)
+    assert float(total_variation(tf.constant(image), Size(5, 3))) == pytest.approx(36 * 2 / 10 + 36 * 2 / 12)
 
 
-def test_total_variation_counts_more_across_the_frame_and_only_there():
+def test_total_variation_counts_more_along_the_border_and_only_there():
     image = np.random.default_rng(3).uniform(0, 255, (1, 12, 17, 3))
     down, right = (np.square(np.diff(image, axis=axis)) for axis in (1, 2))
     down[:, [0, 1, 2, -3, -2, -1]] *= 7.0
     right[:, :, [0, 1, 2, -3, -2, -1]] *= 7.0
     expected = down.mean() + right.mean()
-    assert float(total_variation(tf.constant(image), (12, 17), None, 7.0)) == pytest.approx(expected, rel=1e-9)
-    assert float(total_variation(tf.constant(image), (12, 17))) < expected / 2
-    # In two windows that overlap, neither's inner edge is a frame.
+    assert float(total_variation(tf.constant(image), Size(17, 12), None, 7.0)) == pytest.approx(expected, rel=1e-9)
+    assert float(total_variation(tf.constant(image), Size(17, 12))) < expected / 2
+    # In two windows that overlap, neither's inner edge is a border.
     left, right_part = image[:, :, :12], image[:, :, 5:]
     shares = [
-        total_variation(tf.constant(window), (12, 17), tf.constant(part), 7.0)
+        total_variation(tf.constant(window), Size(17, 12), tf.constant(part), 7.0)
         for window, part in ((left, (0, 12, 0, 8)), (right_part, (0, 12, 3, 12)))
     ]
     assert float(sum(shares)) == pytest.approx(expected, rel=1e-9)
@@ -195,7 +197,7 @@ def test_total_variation_counts_more_across_the_frame_and_only_there():
 
 def test_total_variation_of_a_line_counts_its_only_direction():
     line = tf.constant(np.array([0, 3, 3, 3, 0], dtype=np.float32).reshape(1, 1, 5, 1) * np.ones(3, dtype=np.float32))
-    assert float(total_variation(line, (1, 5))) == pytest.approx(9 * 2 / 4)
+    assert float(total_variation(line, Size(5, 1))) == pytest.approx(9 * 2 / 4)
 
 
 def test_losses_do_not_depend_on_the_picture_size(features):
@@ -214,9 +216,9 @@ def test_whitened_style_loss_is_a_sum_over_the_paintings_eigenvectors(features):
         for j in range(4):
             weight = ((values[i] + values[j]) / 2 / values.max() + 1e-2) ** -0.25
             expected += (weight * vectors[:, i] @ difference @ vectors[:, j]) ** 2 / 4
-    whitened = float(style_loss(found, target, "gatys", whiten(target, 0.25)))
+    whitened = float(style_loss(found, target, whiten(target, 0.25), "gatys"))
     assert whitened == pytest.approx(expected, rel=1e-4)
-    assert whitened != pytest.approx(float(style_loss(found, target, "gatys")), rel=0.02)
-    assert float(style_loss(found, target, "gatys", whiten(target, 0.0))) == pytest.approx(
-        float(style_loss(found, target, "gatys")), rel=1e-4
+    assert whitened != pytest.approx(float(style_loss(found, target, None, "gatys")), rel=0.02)
+    assert float(style_loss(found, target, whiten(target, 0.0), "gatys")) == pytest.approx(
+        float(style_loss(found, target, None, "gatys")), rel=1e-4
     )

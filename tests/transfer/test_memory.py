@@ -7,15 +7,16 @@ import resource
 import pytest
 
 from neurotransfer.system.errors import NeurotransferError
+from neurotransfer.system.types import Size
 from neurotransfer.transfer import memory
 from neurotransfer.transfer.memory import plan_memory
 from neurotransfer.transfer.settings import Settings, preset
 
-A3 = (4961, 3508)
+A3 = Size(4961, 3508)
 
 
 def test_a_small_picture_is_taken_whole():
-    assert plan_memory((400, 300), Settings(), "bfloat16", 2e9).max_tile_pixels is None
+    assert plan_memory(Size(400, 300), Settings(), "bfloat16", 2e9).max_tile_pixels is None
 
 
 def test_less_memory_means_smaller_tiles():
@@ -27,9 +28,9 @@ def test_less_memory_means_smaller_tiles():
 def test_the_plan_stays_below_its_budget():
     for budget in (1.2e9, 2e9, 4e9, 8e9):
         for settings in (Settings(), preset("fast"), preset("classic")):
-            plan = plan_memory((1000, 700), settings, "float32", budget)
+            plan = plan_memory(Size(1000, 700), settings, "float32", budget)
             assert plan.peak <= budget
-            plans = list(memory.memory_plans((1000, 700), settings, "float32"))
+            plans = list(memory.memory_plans(Size(1000, 700), settings, "float32"))
             assert all(better.peak > budget for better in plans[: plans.index(plan)])
 
 
@@ -42,23 +43,27 @@ def test_the_sentence_names_a_size_that_fits():
     with pytest.raises(NeurotransferError, match=r"4961x3508 pixels need .* this process may take 2\.0 GB") as caught:
         plan_memory(A3, Settings(), "bfloat16", 2e9)
     largest = int(re.search(r"the largest --size that fits is (\d+)\.", str(caught.value)).group(1))
-    plan_memory((largest, round(largest * 3508 / 4961)), Settings(), "bfloat16", 2e9)
+    plan_memory(Size(largest, round(largest * 3508 / 4961)), Settings(), "bfloat16", 2e9)
     with pytest.raises(NeurotransferError):
-        plan_memory((largest + 20, round((largest + 20) * 3508 / 4961)), Settings(), "bfloat16", 2e9)
+        plan_memory(Size(largest + 20, round((largest + 20) * 3508 / 4961)), Settings(), "bfloat16", 2e9)
     with pytest.raises(NeurotransferError, match="not even the smallest size fits"):
         plan_memory(A3, Settings(), "bfloat16", 1e8)
 
 
 def test_large_files_count():
     small, large = (
-        next(memory.memory_plans((512, 384), Settings(), "bfloat16", sources)).peak
-        for sources in (((512, 384), (512, 384)), ((16_000, 12_000), (512, 384)))
+        next(memory.memory_plans(Size(512, 384), Settings(), "bfloat16", sources)).peak
+        for sources in ((Size(512, 384), Size(512, 384)), (Size(16_000, 12_000), Size(512, 384)))
     )
     assert large - small == pytest.approx(4 * 16_000 * 12_000, rel=0.01)
-    tall = next(memory.memory_plans((4000, 1000), Settings(), "bfloat16", ((4000, 1000), (3000, 4000)))).peak
-    flat = next(memory.memory_plans((4000, 1000), Settings(), "bfloat16", ((4000, 1000), (4000, 3000)))).peak
+    tall = next(
+        memory.memory_plans(Size(4000, 1000), Settings(), "bfloat16", (Size(4000, 1000), Size(3000, 4000)))
+    ).peak
+    flat = next(
+        memory.memory_plans(Size(4000, 1000), Settings(), "bfloat16", (Size(4000, 1000), Size(4000, 3000)))
+    ).peak
     assert tall == pytest.approx(flat, rel=0.05)
-    assert flat > next(memory.memory_plans((4000, 1000), Settings(), "bfloat16")).peak + 1e8
+    assert flat > next(memory.memory_plans(Size(4000, 1000), Settings(), "bfloat16")).peak + 1e8
 
 
 def test_a_resource_limit_gives_the_sentence_and_no_file(command, tmp_path):

@@ -1,12 +1,12 @@
 """Settings are checked on creation; presets are what their names promise."""
 
 import json
-from pathlib import Path
+from dataclasses import fields
 
 import pytest
 
 from neurotransfer.system.errors import InputError
-from neurotransfer.transfer.settings import PRESETS, Settings, preset
+from neurotransfer.transfer.settings import DEFAULT, PLAIN, PRESET_ALIASES, PRESETS, Settings, preset
 
 BAD = [
     ({"size": 31}, "--size must be a whole number, from 32 to 65535, or 'original'; found 31."),
@@ -46,28 +46,39 @@ def test_borders_are_allowed():
     Settings(size=32, steps=0, learning_rate=0, noise_ratio=1, style_scale=20)
 
 
-def test_as_json_is_plain_and_names_no_folder():
-    text = json.dumps(Settings(init=Path("/home/somebody/start.png")).as_json())
-    assert "start.png" in text
-    assert "somebody" not in text
+def test_settings_survive_json():
+    settings = Settings(size="original", steps=7, style_layers={"conv1_1": 0.5})
+    assert Settings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
+    assert Settings.from_json(json.loads(json.dumps(settings.to_json() | {"steps": 8}))) != settings
 
 
-def test_seed_is_the_program_that_this_one_replaces():
-    seed = PRESETS["classic"]
-    assert (seed.steps, seed.learning_rate, seed.content_weight, seed.style_weight) == (500, 2.0, 10.0, 40.0)
-    assert (seed.noise_ratio, seed.noise, seed.pooling, seed.clip) == (0.6, "uniform", "avg", False)
-    assert (seed.objective, seed.init, seed.schedule, seed.beta2, seed.tv_weight) == (
+def test_terms_beyond_content_and_style_are_off_in_the_plain_settings():
+    weights = {field.name for field in fields(Settings) if field.name.endswith("_weight")}
+    assert {name for name in weights if getattr(PLAIN, name)} == {"content_weight", "style_weight"}
+    assert {name for name in weights if getattr(DEFAULT, name)} == weights
+
+
+def test_classic_is_the_2017_course_script():
+    classic = PRESETS["classic"]
+    assert (classic.steps, classic.learning_rate, classic.content_weight, classic.style_weight) == (
+        500,
+        2.0,
+        10.0,
+        40.0,
+    )
+    assert (classic.noise_ratio, classic.noise, classic.pooling, classic.clip) == (0.6, "uniform", "avg", False)
+    assert (classic.objective, classic.init, classic.schedule, classic.beta2, classic.tv_weight) == (
         *("gatys", "content", "constant"),
         0.999,
         0.0,
     )
-    assert dict(seed.content_layers) == {"conv4_2": 1.0}
-    assert dict(seed.style_layers) == {f"conv{block}_1": 0.2 for block in (1, 2, 3, 4, 5)}
+    assert dict(classic.content_layers) == {"conv4_2": 1.0}
+    assert dict(classic.style_layers) == {f"conv{block}_1": 0.2 for block in (1, 2, 3, 4, 5)}
 
 
 def test_unknown_preset():
     with pytest.raises(
-        InputError, match="There is no preset 'sead'; there are default, fine, bold, seed, fast, anishathalye"
+        InputError, match="There is no preset 'sead'; there are default, fine, bold, classic, fast, anishathalye"
     ):
         preset("sead")
 
@@ -75,3 +86,9 @@ def test_unknown_preset():
 def test_a_change_wins_over_the_preset():
     assert preset("classic", steps=7).steps == 7
     assert preset("classic", steps=7).learning_rate == 2.0
+
+
+def test_the_earlier_name_of_a_preset_still_works():
+    assert preset("seed", steps=3) == preset("classic", steps=3)
+    assert "seed" not in PRESETS
+    assert set(PRESET_ALIASES.values()) <= set(PRESETS)

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 import tensorflow as tf
+
 from neurotransfer.vgg.layers import LAYERS, up_to_last
 from neurotransfer.vgg.network import VGG19, framed
 from neurotransfer.vgg.weights import Weights

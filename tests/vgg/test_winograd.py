@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy.signal import correlate
 
-import tensorflow as tf
 from neurotransfer.vgg import network as vgg
 from neurotransfer.vgg.network import VGG19
 from neurotransfer.vgg.winograd import WinogradConv

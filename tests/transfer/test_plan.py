@@ -1,0 +1,78 @@
+"""The plan is one pure function of sizes, settings and machine."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from neurotransfer.system.errors import InputError
+from neurotransfer.system.types import Size
+from neurotransfer.transfer.plan import Machine, Plan, make_plan
+from neurotransfer.transfer.settings import Settings, preset
+
+PHOTO, PAINTING = Size(1024, 750), Size(700, 560)
+MACHINE = Machine(bfloat16=True, max_memory=8e9, flops=1e12)
+
+
+def plan(settings=None, machine=MACHINE, **changes):
+    return make_plan(PHOTO, [PAINTING], replace(settings or Settings(size=1024), **changes), machine)
+
+
+def test_a_plan_holds_sizes_steps_and_layers():
+    found = plan()
+    assert found.size == PHOTO
+    assert [scale.size for scale in found.scales] == [(512, 375), (1024, 750)]
+    assert [scale.style_sizes for scale in found.scales] == [((512, 410),), ((1024, 819),)]
+    assert [scale.steps for scale in found.scales] == [38, 22]
+    assert found.steps == 60
+    assert found.layers[-1] == "conv4_2"
+    assert plan(style_scale=0.5).scales[0].style_sizes == ((256, 205),)
+    assert plan(preset("classic", size=1024)).layers[-1] == "conv5_1"
+
+
+def test_the_same_arguments_make_the_same_plan():
+    assert plan() == plan()
+    assert plan() != plan(machine=MACHINE._replace(flops=2e12))
+
+
+@pytest.mark.parametrize(
+    ("asked", "bfloat16", "found"),
+    [
+        ("auto", True, "bfloat16"),
+        ("auto", False, "float32"),
+        ("float32", True, "float32"),
+        ("bfloat16", False, "bfloat16"),
+    ],
+)
+def test_auto_precision_is_the_processors(asked, bfloat16, found):
+    assert plan(precision=asked, machine=MACHINE._replace(bfloat16=bfloat16)).precision == found
+
+
+@pytest.mark.parametrize(
+    ("precision", "memory", "winograd"),
+    [("float32", 1.6e9, False), ("float32", 8e9, True), ("bfloat16", 1.2e9, True)],
+)
+def test_tiles_of_float32_keep_to_plain_convolutions(precision, memory, winograd):
+    found = plan(precision=precision, machine=MACHINE._replace(max_memory=memory))
+    assert (len(found.tiles(found.size)) > 1) == (memory < 8e9)
+    assert found.winograd == winograd
+
+
+def test_a_plan_survives_json():
+    for found in (plan(), plan(machine=MACHINE._replace(max_memory=1.2e9)), plan(preset("fast"))):
+        values = json.loads(json.dumps(found.to_json()))
+        assert Plan.from_json(values) == replace(found, seconds=round(found.seconds, 1))
+        assert Plan.from_json(values | {"precision": "float64"}) != found
+    for name in ("scales", "memory", "layers", "seconds"):
+        with pytest.raises((KeyError, TypeError, ValueError)):
+            Plan.from_json({**values, name: None})
+
+
+def test_the_result_may_have_a_size_of_its_own():
+    assert make_plan(PHOTO, [PAINTING], Settings(size=64), MACHINE, Size(90, 66)).size == (90, 66)
+    assert make_plan(PHOTO, [PAINTING], Settings(size=64), MACHINE).size == (64, 47)
+
+
+def test_a_photo_too_small_cannot_be_planned():
+    with pytest.raises(InputError, match="The photo is 20x10 pixels, expected a long side of 32 or more"):
+        make_plan(Size(20, 10), [PAINTING], Settings(), MACHINE)
