@@ -69,3 +69,24 @@ def _without_collections() -> Iterator[None]:
         gc.freeze()
         if enabled:
             gc.enable()
+
+
+@contextmanager
+def forgotten_gradients() -> Iterator[None]:
+    """Forget, afterwards, the custom gradients that were registered while a graph was traced.
+
+    TensorFlow keeps each ``tf.custom_gradient`` of a graph in a registry for good, and with it the graph and the
+    weights of the network: some 60 MB a job. A graph that contains its own gradients needs none once it is traced.
+    The registry is not public: where it is not what is expected, nothing is forgotten.
+    """
+    from tensorflow.python.framework import ops
+
+    registry = getattr(getattr(ops, "gradient_registry", None), "_registry", None)
+    before = set(registry) if isinstance(registry, dict) else set()
+    try:
+        yield
+    finally:
+        if isinstance(registry, dict):
+            for name in set(registry) - before:
+                if name.startswith("CustomGradient"):
+                    del registry[name]

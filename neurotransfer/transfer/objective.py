@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from neurotransfer.system.tensorflow import forgotten_gradients
 from neurotransfer.system.types import Array, Size
 from neurotransfer.transfer.evaluation import Evaluation, Losses
 from neurotransfer.transfer.losses import similarity_to_distance
@@ -78,7 +79,8 @@ class LossGraphs:
     def _graph(self, function: Callable[..., Any], signature: list[Any] | None = None) -> Callable[..., Any]:
         def counted(*arguments: Any) -> Any:
             self.traces += 1
-            return function(*arguments)
+            with forgotten_gradients():
+                return function(*arguments)
 
         graph: Callable[..., Any] = tf.function(counted, signature, autograph=False)
         return graph

@@ -4,6 +4,7 @@ A caller who paints many pictures makes one `Session` and hands it to every `sty
 style that were seen before then loads no weights, traces no graph and evaluates no painting.
 """
 
+import gc
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
@@ -114,6 +115,7 @@ class Session:
         from neurotransfer.vgg.network import VGG19
 
         def make() -> _Kept:
+            gc.collect()  # graphs of an earlier session refer to themselves, and to its network
             loaded = self._loaded
             if loaded is None or not set(plan.layers) <= set(loaded.layers):
                 loaded = self._weights(plan.layers)
