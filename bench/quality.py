@@ -27,11 +27,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from pairs import PAINTINGS, PHOTOS, cut
 from PIL import Image
 
 from neurotransfer import load_image, preset
-import tensorflow as tf
 from neurotransfer.system.types import Array
 from neurotransfer.transfer.losses import gram
 from neurotransfer.transfer.objective import Objective

@@ -19,11 +19,11 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+import tensorflow as tf
 from pairs import cut
 from plain_loop import MEAN, loss_and_gradient, network
 
 from neurotransfer import load_image, preset
-import tensorflow as tf
 from neurotransfer.transfer.objective import Objective
 from neurotransfer.transfer.optimizers import Adam
 from neurotransfer.transfer.sizes import needed_layers

@@ -56,14 +56,13 @@ def test_large_files_count():
         for sources in ((Size(512, 384), Size(512, 384)), (Size(16_000, 12_000), Size(512, 384)))
     )
     assert large - small == pytest.approx(4 * 16_000 * 12_000, rel=0.01)
-    tall = next(
-        memory.memory_plans(Size(4000, 1000), Settings(), "bfloat16", (Size(4000, 1000), Size(3000, 4000)))
-    ).peak
-    flat = next(
-        memory.memory_plans(Size(4000, 1000), Settings(), "bfloat16", (Size(4000, 1000), Size(4000, 3000)))
-    ).peak
+    wide = Size(4000, 1000)
+    tall, flat = (
+        next(memory.memory_plans(wide, Settings(), "bfloat16", (wide, style))).peak
+        for style in (Size(3000, 4000), Size(4000, 3000))
+    )
     assert tall == pytest.approx(flat, rel=0.05)
-    assert flat > next(memory.memory_plans(Size(4000, 1000), Settings(), "bfloat16")).peak + 1e8
+    assert flat > next(memory.memory_plans(wide, Settings(), "bfloat16")).peak + 1e8
 
 
 def test_a_resource_limit_gives_the_sentence_and_no_file(command, tmp_path):
