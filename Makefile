@@ -23,10 +23,10 @@ lint: $(VENV)/.installed-dev  ## Check format, lint and types
 bench: $(VENV)/.installed-dev  ## Measure seconds a step, the floor, memory and start-up (minutes)
 	$(BIN)/python bench/step.py
 
-race: $(VENV)/.installed  ## The old program's method against ours, on three pairs (half an hour)
+race: $(VENV)/.installed  ## The 2017 baseline against this program, on three pairs (half an hour)
 	$(BIN)/python bench/race.py
 
-gallery: $(VENV)/.installed  ## Paint the pictures of the README anew
+gallery: $(VENV)/.installed  ## Paint the pictures of the README again
 	$(BIN)/python bench/gallery.py
 
 clean:  ## Remove the virtual environment and what tools left behind

@@ -1,4 +1,4 @@
-"""The old program's method, written plainly and apart from the package: what ours is measured against.
+"""The 2017 baseline, written plainly and apart from the package: what this program is measured against.
 
     python bench/plain_loop.py PHOTO PAINTING OUT.png [STEPS]
 

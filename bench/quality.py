@@ -4,13 +4,13 @@
 
 Prints a Markdown table and writes sheet-<painting>.jpg into docs/quality. `--photos FOLDER`: all pictures there instead
 of the shipped photos, each in the style of the three shipped paintings; `--sheets` says where the sheets then go.
-`--plain FOLDER`: where race.py left the plain loop's pictures; for other pairs the old program is `--preset seed`, its
-rebuild within 3 % (bench/seed.py), and the picture is kept there, too. Everything after `--ours` goes to
+`--plain FOLDER`: where race.py left the baseline's pictures; for other pairs the baseline is `--preset classic`,
+equal within 3 % (bench/classic.py), and the picture is kept there, too. Everything after `--ours` goes to
 `neurotransfer run`.
 
 Columns, all of the saved 8-bit file at 400x300:
 
-- content, style: the terms of the seed preset, zero padding, as the old program measured them;
+- content, style: the terms of the preset `classic`, zero padding, as the 2017 baseline measured them;
 - inner style: the same style term with replicated padding, that is, without the frame that zeros paint;
 - held out: relative Gram distance at layers that nobody optimised, conv1_2, conv2_2, conv3_3, conv4_3 (mean);
 - grain: energy above a quarter of the sampling rate over the painting's own;
@@ -28,13 +28,13 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from objectives import objective_of
 from pairs import PAINTINGS, PHOTOS, cut
 from PIL import Image
 
-from neurotransfer import load_image, preset
+from neurotransfer import Session, load_image, preset
 from neurotransfer.system.types import Array
 from neurotransfer.transfer.losses import gram
-from neurotransfer.transfer.objective import Objective
 from neurotransfer.vgg.network import VGG19
 from neurotransfer.vgg.weights import load_weights
 
@@ -48,11 +48,10 @@ class Judge:
     """Measures pictures against one photo and one painting."""
 
     def __init__(self, photo: Array, painting: Array) -> None:
-        weights, seed = load_weights("builtin"), preset("classic")
-        self._plain = VGG19(weights, "avg")
-        self._objective = Objective(self._plain, seed, photo, painting)
-        padded = VGG19(weights, "avg", padding="replicate")
-        self._inner = Objective(padded, replace(seed, padding="replicate"), photo, painting)
+        session, classic = Session("builtin"), preset("classic", precision="float32")
+        self._plain = VGG19(load_weights("builtin"), "avg")
+        self._objective = objective_of(session, classic, photo, painting)
+        self._inner = objective_of(session, replace(classic, padding="replicate"), photo, painting)
         self._held_out = self._grams(painting)
         self._grain = grain(painting)
 
@@ -96,7 +95,7 @@ def plain_picture(photo: Path, painting: Path, folder: Path) -> Path:
     path = folder / f"{photo.stem}-{painting.stem}.png"
     if not path.exists():
         files = ["-c", photo, "-s", painting, "-o", path]
-        subprocess.run([COMMAND, "run", "-q", "--preset", "seed", "--size", "400", *files], check=True)
+        subprocess.run([COMMAND, "run", "-q", "--preset", "classic", "--size", "400", *files], check=True)
     return path
 
 

@@ -14,23 +14,22 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 import tensorflow as tf
+from objectives import objective_of
 from pairs import cut
 from plain_loop import MEAN, loss_and_gradient, network
 
-from neurotransfer import load_image, preset
-from neurotransfer.transfer.objective import Objective
+from neurotransfer import Session, load_image, preset
+from neurotransfer.system.types import Size
 from neurotransfer.transfer.optimizers import Adam
 from neurotransfer.transfer.sizes import needed_layers
-from neurotransfer.transfer.tiles import positions
-from neurotransfer.vgg.layers import KERNEL_SHAPES
-from neurotransfer.vgg.network import VGG19
-from neurotransfer.vgg.weights import load_weights
+from neurotransfer.vgg.layers import KERNEL_SHAPES, positions
 
 COMMAND = Path(sys.executable).parent / "neurotransfer"
 ROUNDS = 15
@@ -44,12 +43,12 @@ def seconds(call) -> float:
 
 def pass_gflop(width: int, height: int, layers: tuple[str, ...]) -> float:
     """Forward and backward (with respect to the picture only) through the convolutions."""
-    return sum(2 * 2 * np.prod(KERNEL_SHAPES[name]) * positions((height, width), name) for name in layers) / 1e9
+    return sum(2 * 2 * np.prod(KERNEL_SHAPES[name]) * positions(Size(width, height), name) for name in layers) / 1e9
 
 
 def gram_gflop(width: int, height: int, layers: Iterable[str]) -> float:
     """The Gram matrices of ``layers``; their derivatives need as much."""
-    return sum(2 * KERNEL_SHAPES[name][-1] ** 2 * positions((height, width), name) for name in layers) / 1e9
+    return sum(2 * KERNEL_SHAPES[name][-1] ** 2 * positions(Size(width, height), name) for name in layers) / 1e9
 
 
 def product_rate(size: int = 3072, dtype: str = "float32") -> float:
@@ -65,19 +64,19 @@ def product_rate(size: int = 3072, dtype: str = "float32") -> float:
 
 def steps(folder: Path) -> None:
     photo, painting = (load_image(cut(name, folder)) for name in ("chelsea_cat", "starry_night"))
-    settings = preset("classic")
+    settings = preset("classic", precision="float32")
     layers = needed_layers(settings)
     bare = loss_and_gradient(network(), tf.constant(photo[None] - MEAN), tf.constant(painting[None] - MEAN))
-    objective = Objective(VGG19(load_weights("builtin", layers), "avg"), settings, photo, painting)
+    objective = objective_of(Session("builtin"), settings, photo, painting)
     optimizer = Adam(lambda _: 2.0, beta2=0.999, clip=True)
     picture = tf.constant(photo[None] - MEAN)
-    point = objective(photo)
+    optimizer.current = objective(photo)
     bare(picture)
     times: dict[str, list[float]] = {"bare": [], "ours": []}
     for _ in range(ROUNDS):
         times["bare"].append(seconds(lambda: [value.numpy() for value in bare(picture)]))
         begun = time.perf_counter()
-        point = optimizer.step(point, objective)
+        optimizer.step(objective)
         times["ours"].append(time.perf_counter() - begun)
     ratios = [ours / other for ours, other in zip(times["ours"], times["bare"], strict=True)]
     gflop, rate = pass_gflop(400, 300, layers), product_rate()
@@ -89,13 +88,12 @@ def steps(folder: Path) -> None:
 
 def evaluations(folder: Path) -> None:
     """Seconds an evaluation at the default settings, in both precisions, against the ceiling, small and large."""
-    settings = preset("default")
+    session, settings = Session("builtin"), preset("default")
     layers, style = needed_layers(settings), dict(settings.style_layers)
     for dtype in ("float32", "bfloat16"):
-        vgg = VGG19(load_weights("builtin", layers), settings.pooling, dtype, settings.padding)
         for size in ((400, 300), (1600, 1200)):
             photo, painting = (load_image(cut(name, folder, size)) for name in ("chelsea_cat", "starry_night"))
-            evaluate = partial(Objective(vgg, settings, photo, painting), photo)
+            evaluate = partial(objective_of(session, replace(settings, precision=dtype), photo, painting), photo)
             evaluate()
             convolutions, gram = pass_gflop(*size, layers), gram_gflop(*size, style)
             rounds, floors, bare_floors = [], [], []
@@ -117,7 +115,7 @@ def evaluations(folder: Path) -> None:
 
 def memory(folder: Path) -> None:
     photo, painting = cut("chelsea_cat", folder), cut("starry_night", folder)
-    for title, options in (("seed, float32", ["--preset", "seed", "--precision", "float32"]), ("default", [])):
+    for title, options in (("classic, float32", ["--preset", "classic", "--precision", "float32"]), ("default", [])):
         files = ["-c", photo, "-s", painting, "-o", folder / "memory.png", "--overwrite"]
         arguments = ["run", *files, "--size", "400", "--steps", "10", "--json", *options]
         done = subprocess.run([COMMAND, *arguments], check=True, capture_output=True, text=True)

@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from neurotransfer.image_io.arrays import load_image
     from neurotransfer.image_io.saving import save_image
     from neurotransfer.system.errors import NeurotransferError
+    from neurotransfer.system.tensorflow import load_tensorflow
+    from neurotransfer.transfer.session import Session
     from neurotransfer.transfer.settings import PRESETS, Settings, preset
     from neurotransfer.transfer.stylize import Step, stylize
 
-_HOMES = {
+_LAZY_NAMES = {
     "stylize": "transfer.stylize",
     "Step": "transfer.stylize",
+    "Session": "transfer.session",
+    "load_tensorflow": "system.tensorflow",
     "Settings": "transfer.settings",
     "PRESETS": "transfer.settings",
     "preset": "transfer.settings",
@@ -29,10 +33,21 @@ _HOMES = {
     "NeurotransferError": "system.errors",
 }
 
-__all__ = ["PRESETS", "NeurotransferError", "Settings", "Step", "load_image", "preset", "save_image", "stylize"]
+__all__ = [
+    "PRESETS",
+    "NeurotransferError",
+    "Session",
+    "Settings",
+    "Step",
+    "load_image",
+    "load_tensorflow",
+    "preset",
+    "save_image",
+    "stylize",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _LAZY_NAMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_LAZY_NAMES[name]}"), name)

@@ -1,9 +1,9 @@
-"""`--preset seed` against the plain loop on one 400x300 pair: both curves, both ends.
+"""The preset `classic` against the plain loop on one pair at 400x300: their losses, and their saved pictures.
 
-    python bench/seed.py [FOLDER]
+    python bench/classic.py [FOLDER]
 
-Writes docs/seed-curves.svg and prints a table; takes two full runs (about four minutes each on two cores). The plain
-loop draws its own noise, so the curves agree only as far as the method does.
+Prints a table and writes docs/classic-curves.svg. That takes two runs of 500 steps, about four minutes each on two
+cores. FOLDER keeps the pictures. The plain loop draws its own noise, so the losses are alike, not equal.
 """
 
 import csv
@@ -17,6 +17,8 @@ from pairs import cut
 
 HERE = Path(__file__).parent
 COMMAND = Path(sys.executable).parent / "neurotransfer"
+CURVES = HERE.parent / "docs" / "classic-curves.svg"
+SHOWN = (0, 20, 60, 100, 200, 300, 400, 500)
 
 
 def main(folder: Path) -> None:
@@ -24,20 +26,21 @@ def main(folder: Path) -> None:
     plain, ours = folder / "plain.png", folder / "ours"
     subprocess.run([sys.executable, HERE / "plain_loop.py", photo, painting, plain], check=True)
     subprocess.run(
-        [COMMAND, "run", "--preset", "seed", "--size", "400", "-c", photo, "-s", painting, "-o", f"{ours}/"], check=True
+        [COMMAND, "run", "--preset", "classic", "--size", "400", "-c", photo, "-s", painting, "-o", f"{ours}/"],
+        check=True,
     )
     with plain.with_suffix(".csv").open() as handle:
         plain_rows = [(float(row["content"]), float(row["style"])) for row in csv.DictReader(handle)]
     log = json.loads((ours / "chelsea_cat-starry_night" / "run.json").read_text())
     our_rows = [(row["content"], row["style"]) for row in log["losses"]]
     print(f"{'step':>5}  {'plain content':>13}  {'style':>9}  {'our content':>11}  {'style':>9}  total, ours / plain")
-    for step in (0, 20, 60, 100, 200, 300, 400, 500):
+    for step in SHOWN:
         (content, style), (our_content, our_style) = plain_rows[step], our_rows[step]
         ratio = (our_content + our_style) / (content + style)
         print(f"{step:5}  {content:13.4g}  {style:9.4g}  {our_content:11.4g}  {our_style:9.4g}  {ratio:.3f}")
     saved = [plain, ours / "chelsea_cat-starry_night" / "final.png"]
-    subprocess.run([COMMAND, "evaluate", "--preset", "seed", "-c", photo, "-s", painting, *saved], check=True)
-    (HERE.parent / "docs" / "seed-curves.svg").write_text(
+    subprocess.run([COMMAND, "evaluate", "--preset", "classic", "-c", photo, "-s", painting, *saved], check=True)
+    CURVES.write_text(
         chart({"plain loop": [sum(row) for row in plain_rows], "neurotransfer": [sum(row) for row in our_rows]})
     )
 
@@ -67,12 +70,12 @@ def chart(curves: dict[str, list[float]]) -> str:
     for step in range(0, steps + 1, 100):
         x = place(step, 10.0**low).split(",")[0]
         parts.append(f'<text x="{x}" y="{height - 20}" text-anchor="middle">{step}</text>')
-    for number, ((name, curve), colour, dash) in enumerate(
+    for number, ((name, curve), color, dash) in enumerate(
         zip(curves.items(), ("#d1495b", "#00798c"), ("0", "6 4"), strict=True)
     ):
         points = " ".join(place(step, value) for step, value in enumerate(curve))
-        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-dasharray="{dash}"/>')
-        parts.append(f'<text x="{width - 160}" y="{50 + 20 * number}" fill="{colour}">{name}</text>')
+        parts.append(f'<polyline points="{points}" fill="none" stroke="{color}" stroke-dasharray="{dash}"/>')
+        parts.append(f'<text x="{width - 160}" y="{50 + 20 * number}" fill="{color}">{name}</text>')
     parts.append(f'<text x="{width / 2}" y="{height - 4}" text-anchor="middle">step</text></svg>\n')
     return "".join(parts)
 
