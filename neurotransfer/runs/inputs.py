@@ -3,13 +3,16 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
+from neurotransfer.image_io.arrays import open_picture
+from neurotransfer.image_io.reading import Picture
 from neurotransfer.image_io.saving import ALPHAS
 from neurotransfer.runs.print_sizes import PAPERS
 from neurotransfer.runs.samples import PAINTING, PHOTO
 from neurotransfer.system.errors import InputError
 from neurotransfer.system.files import sha256_of
+from neurotransfer.transfer.settings import INITS
 
 PRINT_DPI = 300.0
 MIN_DPI, MAX_DPI = 10, 4800
@@ -36,9 +39,17 @@ class InputFile:
         return cls(Path(values["file"]), str(values["sha256"]))
 
 
+class Pictures(NamedTuple):
+    """The opened files of a run, under the names that `stylize` has for them."""
+
+    content: Picture
+    styles: tuple[Picture, ...]
+    start: Picture | None
+
+
 @dataclass(frozen=True)
 class Inputs:
-    """The pictures of a run."""
+    """The picture files of a run."""
 
     content: InputFile = InputFile(PHOTO)
     styles: tuple[InputFile, ...] = (InputFile(PAINTING),)
@@ -54,6 +65,22 @@ class Inputs:
     def __iter__(self) -> Iterator[InputFile]:
         """Yield every file."""
         yield from (self.content, *self.styles, *([self.start] if self.start else []))
+
+    def open(self, max_pixels: int | None = None) -> Pictures:
+        """Decode every file; each may have ``max_pixels``.
+
+        Raises:
+            InputError: one cannot be used.
+        """
+        start = self.start
+        if start is not None and not start.path.exists():
+            choices = ", ".join(INITS)
+            raise InputError(f"--init must be {choices} or a picture file; there is no file {str(start.path)!r}.")
+        return Pictures(
+            open_picture(self.content.path, max_pixels),
+            tuple(open_picture(style.path, max_pixels) for style in self.styles),
+            open_picture(start.path, max_pixels) if start else None,
+        )
 
     def hashed(self) -> Self:
         """Return the inputs with the hash of every file."""

@@ -6,14 +6,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from neurotransfer.image_io.arrays import open_picture
 from neurotransfer.image_io.exif import filter_exif
 from neurotransfer.image_io.reading import Picture
-from neurotransfer.runs.inputs import DEFAULT_INPUTS, DEFAULT_OPTIONS, Inputs, OutputOptions
+from neurotransfer.runs.inputs import DEFAULT_INPUTS, DEFAULT_OPTIONS, Inputs, OutputOptions, Pictures
 from neurotransfer.runs.print_sizes import long_side_on
 from neurotransfer.runs.run_folder import OutputPaths, claim_output, run_name
 from neurotransfer.runs.run_info import RunInfo
-from neurotransfer.system.errors import InputError
 from neurotransfer.system.memory import allowance
 from neurotransfer.system.types import Size
 from neurotransfer.transfer.checkpoint import Checkpoint
@@ -21,7 +19,7 @@ from neurotransfer.transfer.forecast import format_duration
 from neurotransfer.transfer.plan import Machine, Plan, make_plan
 from neurotransfer.transfer.schedule import ANNOUNCE_SECONDS
 from neurotransfer.transfer.session import Session
-from neurotransfer.transfer.settings import DEFAULT, INITS, Settings
+from neurotransfer.transfer.settings import DEFAULT, Settings
 from neurotransfer.transfer.sizes import MAX_SINGLE_SIDE
 
 logger = logging.getLogger(__name__)
@@ -62,9 +60,7 @@ class Prepared:
     """A job whose inputs are open and checked and whose place on disk is claimed."""
 
     job: Job
-    content: Picture
-    styles: tuple[Picture, ...]
-    start: Picture | None
+    pictures: Pictures
     plan: Plan
     session: Session = field(repr=False)
     paths: OutputPaths
@@ -98,11 +94,11 @@ def prepare(
         NeurotransferError: the picture does not fit into the memory. Nothing was written.
     """
     begun = time.monotonic()
-    content, styles, start = _open(job)
-    job = _sized_for_paper(job, content)
+    pictures = _open(job)
+    job = _sized_for_paper(job, pictures.content)
     plan = previous.plan if previous else None
     if plan is None:
-        photo_size, *style_sizes = (Size(*picture.size) for picture in (content, *styles))
+        photo_size, *style_sizes = (Size(*picture.size) for picture in (pictures.content, *pictures.styles))
         plan = make_plan(photo_size, style_sizes, job.settings, Machine.here(job.max_memory))
     if previous is not None and plan.memory.peak > (free := allowance()):
         logger.warning(
@@ -125,28 +121,20 @@ def prepare(
         inputs=[file.path for file in job.inputs],
     )
     if previous is None:
-        _announce_sizes(content, styles, job.settings, plan)
+        _announce_sizes(pictures, job.settings, plan)
         _announce_cost(plan, min(plan.seconds, job.time_budget or plan.seconds))
-    return Prepared(job, content, styles, start, plan, session, paths, info, begun, previous)
+    return Prepared(job, pictures, plan, session, paths, info, begun, previous)
 
 
-def _open(job: Job) -> tuple[Picture, tuple[Picture, ...], Picture | None]:
-    """Return the photo, with the alpha and EXIF that results keep, the styles and the start picture."""
-    content, *styles = (open_picture(file.path, job.max_pixels) for file in (job.inputs.content, *job.inputs.styles))
-    if len(styles) != 1:
-        raise InputError(f"One style was expected, found {len(styles)}; give one painting.")
+def _open(job: Job) -> Pictures:
+    """Return the pictures of a job; the photo with the alpha and EXIF that its results keep."""
+    pictures = job.inputs.open(job.max_pixels)
     content = replace(
-        content,
-        alpha=content.alpha if job.options.alpha == "keep" else None,
-        exif=filter_exif(content.exif, keep_gps=job.options.keep_gps),
+        pictures.content,
+        alpha=pictures.content.alpha if job.options.alpha == "keep" else None,
+        exif=filter_exif(pictures.content.exif, keep_gps=job.options.keep_gps),
     )
-    start = None
-    if job.inputs.start is not None:
-        path = job.inputs.start.path
-        if not path.exists():
-            raise InputError(f"--init must be {', '.join(INITS)} or a picture file; there is no file {str(path)!r}.")
-        start = open_picture(path, job.max_pixels)
-    return content, tuple(styles), start
+    return pictures._replace(content=content)
 
 
 def _sized_for_paper(job: Job, content: Picture) -> Job:
@@ -157,16 +145,16 @@ def _sized_for_paper(job: Job, content: Picture) -> Job:
     return replace(job, settings=replace(job.settings, size=side, enlarge=True))
 
 
-def _announce_sizes(content: Picture, styles: tuple[Picture, ...], settings: Settings, plan: Plan) -> None:
+def _announce_sizes(pictures: Pictures, settings: Settings, plan: Plan) -> None:
     asked = settings.size
     if isinstance(asked, int) and asked > plan.size.long_side:
         logger.log(
             logging.DEBUG if asked == DEFAULT.size else logging.INFO,
             "The photo is %dx%d, smaller than --size %d: painted at its own size (--enlarge to enlarge it).",
-            *content.size,
+            *pictures.content.size,
             asked,
         )
-    for style, wanted in zip(styles, plan.scales[-1].style_sizes, strict=True):
+    for style, wanted in zip(pictures.styles, plan.scales[-1].style_sizes, strict=True):
         if wanted.long_side > max(style.size):
             logger.log(
                 logging.INFO if wanted.long_side > MAX_SINGLE_SIDE else logging.DEBUG,

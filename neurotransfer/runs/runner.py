@@ -42,7 +42,7 @@ def run_job(prepared: Prepared, on_step: OnStep | None = None, *, setup: Callabl
     try:
         with deferred_signals() as stop:
             record = prepared.previous.record if prepared.previous else None
-            recorder = Recorder(prepared.paths, prepared.info, prepared.content, record)
+            recorder = Recorder(prepared.paths, prepared.info, prepared.pictures.content, record)
             failure = _paint(prepared, recorder, on_step, setup, stop)
             stop.saving = True
             status = f"stopped: {failure}" if failure else "finished"
@@ -73,10 +73,8 @@ def _paint(
         from neurotransfer.transfer.stylize import stylize
 
         run = stylize(
-            prepared.content,
-            prepared.styles,
-            job.settings,
-            start=prepared.start,
+            **prepared.pictures._asdict(),
+            settings=job.settings,
             session=prepared.session,
             plan=prepared.plan,
             deadline=job.time_budget and prepared.begun + job.time_budget,

@@ -5,7 +5,6 @@ serves every photo and every painting at the same size. `Objective` binds a set 
 """
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,6 @@ from neurotransfer.transfer.settings import Settings
 from neurotransfer.transfer.targets import ContentTargets, StyleTargets, batch
 from neurotransfer.transfer.terms import PIXELS, TERMS, Region, View, active_terms
 from neurotransfer.transfer.tiles import Tile
-from neurotransfer.vgg.layers import KERNEL_SHAPES
 from neurotransfer.vgg.network import VGG19, Tensor
 
 Measures = dict[str, tuple[Tensor, ...]]
@@ -52,29 +50,23 @@ class LossGraphs:
         self.losses = self._graph(self._losses)
         self.losses_and_gradient = self._graph(self._losses_and_gradient)
         self.losses_by_measure = self._graph(self._losses_by_measure)
+        self._of_tiles: Callable[..., Any] | None = None
+        self._gradient_of_tiles: Callable[..., Any] | None = None
 
-    @cached_property
-    def tile_measures(self) -> Callable[..., Measures]:
-        """(window (1, h, w, 3), features, owned) -> the tile's share of the measures."""
-        return self._graph(self._tile_measures, self._tile_signature)
+    def tile_measures(self, window: Tensor, features: Features, owned: Tensor) -> Measures:
+        """Return a tile's share of the measures, from its window (1, h, w, 3)."""
+        if self._of_tiles is None:
+            signature = [_spec(window), _open_specs(features), _spec(owned)]
+            self._of_tiles = self._graph(self._tile_measures, signature)
+        measures: Measures = self._of_tiles(window, features, owned)
+        return measures
 
-    @cached_property
-    def tile_gradient(self) -> Callable[..., Tensor]:
-        """(window, features, owned, gradient by the measures) -> gradient (1, h, w, 3) of what the tile owns."""
-        shares = self.tile_measures.get_concrete_function().structured_outputs  # type: ignore[attr-defined]
-        gradients = tf.nest.map_structure(lambda share: tf.TensorSpec(share.shape, share.dtype), shares)
-        return self._graph(self._tile_gradient, [*self._tile_signature, gradients])
-
-    @property
-    def _tile_signature(self) -> list[Any]:
-        # Tiles differ in the sizes of the parts that they own: with these left open, one graph serves them all.
-        rows, columns = self.tiles[0].window
-        features = {
-            name: tf.TensorSpec([1, None, None, KERNEL_SHAPES[name][3]], self._network.dtype)
-            for name in dict(self._settings.content_layers)
-        }
-        window = tf.TensorSpec([1, rows.stop - rows.start, columns.stop - columns.start, 3], tf.float32)
-        return [window, features, tf.TensorSpec([4], tf.int32)]
+    def tile_gradient(self, window: Tensor, features: Features, owned: Tensor, by_measure: Measures) -> Tensor:
+        """Return the gradient (1, h, w, 3) of what a tile owns, from the gradient of the total by the measures."""
+        if self._gradient_of_tiles is None:
+            signature = [_spec(window), _open_specs(features), _spec(owned), tf.nest.map_structure(_spec, by_measure)]
+            self._gradient_of_tiles = self._graph(self._tile_gradient, signature)
+        return self._gradient_of_tiles(window, features, owned, by_measure)
 
     def _graph(self, function: Callable[..., Any], signature: list[Any] | None = None) -> Callable[..., Any]:
         def counted(*arguments: Any) -> Any:
@@ -197,6 +189,15 @@ class Objective:
         for window, rest in inputs:
             found[window] += graphs.tile_gradient(batch(image[window]), *rest, by_measure).numpy()[0]
         return terms, found
+
+
+def _spec(tensor: Any) -> Any:
+    return tf.TensorSpec(tensor.shape, tensor.dtype)
+
+
+def _open_specs(features: Features) -> dict[str, Any]:
+    """Leave height and width open: tiles own parts of different sizes, and one graph serves them all."""
+    return {name: tf.TensorSpec([1, None, None, part.shape[-1]], part.dtype) for name, part in features.items()}
 
 
 def _sum(gradients: list[Tensor | None]) -> Tensor:
