@@ -86,11 +86,11 @@ import os, signal, sys
 from neurotransfer.cli import main as cli
 from neurotransfer.__main__ import main
 
-def say(*args, **options):
+def echo_line(*args, **options):
     os.kill(os.getpid(), signal.SIGINT)
     print("still here")
 
-cli.say = say
+cli.echo_line = echo_line
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.argv = ["neurotransfer", "run", "--content", "missing.png"]
 main()

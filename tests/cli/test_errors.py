@@ -103,7 +103,7 @@ BAD_RUNS = {
     ),
     "unknown preset": (
         ("--preset", "best"),
-        "Invalid value for '--preset': 'best' is not one of 'default', 'fine', 'bold', 'seed', 'fast', 'anishathalye'.",
+        "Invalid value for '--preset': 'best' is not one of 'default', 'fine', 'bold', 'classic', 'fast', 'anishathalye'.",
     ),
     "unknown option": (
         ("--stepz", "3"),
@@ -168,9 +168,8 @@ def test_dangling_symlink_is_not_used_as_an_output_folder(command, photo, painti
     (here / "unplugged").symlink_to("/nowhere/drive")
     done = command("run", "-c", photo, "-s", painting, *QUICK, "-o", "unplugged/")
     assert done.returncode == 2
-    assert (
-        done.stderr == "Error: The folder unplugged cannot be made: it is a link to nowhere; choose another --output.\n"
-    )
+    sentence = "The folder unplugged cannot be made: it is a dangling symlink; choose another --output."
+    assert done.stderr == f"Error: {sentence}\n"
     name = run_name(photo, painting)
     (here / "out").mkdir()
     (here / "out" / name).symlink_to("/nowhere")

@@ -17,7 +17,7 @@ def test_evaluate_agrees_with_the_run(command, photo, painting, tmp_path):
     (heavier,) = json.loads(command(*arguments, "--json", "--content-weight", "310").stdout)["images"]
     assert heavier["content"] == pytest.approx(2 * found["content"], rel=1e-5)
     table = command(*arguments).stdout.splitlines()
-    assert table[0].split() == ["picture", "content", "style", "tv", "extremes", "total"]
+    assert table[0].split() == ["picture", "content", "style", "tv", "range", "total"]
     assert float(table[1].split()[1]) == pytest.approx(found["content"], rel=1e-3)
 
 

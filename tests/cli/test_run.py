@@ -27,7 +27,9 @@ def test_run_into_a_folder_writes_picture_snapshots_log_and_state(command, photo
     assert str(tmp_path) not in text
     log = json.loads(text)
     assert log["status"] == "finished"
-    assert log["content"]["file"] == "photo.png"
+    assert log["inputs"]["content"]["file"] == "photo.png"
+    assert [style["file"] for style in log["inputs"]["styles"]] == ["painting.png"]
+    assert log["size"] == [48, 36]
     assert log["settings"]["steps"] == 4
     assert log["precision"] in ("float32", "bfloat16")
     assert [row["step"] for row in log["losses"]] == [0, 1, 2, 3, 4]
@@ -83,7 +85,9 @@ def test_time_budget_reduces_the_steps(command, photo, painting, tmp_path):
 
 def test_early_stop_is_reported(command, photo, painting):
     done = command("run", "-c", photo, "-s", painting, "--size", "48", "--tolerance", "200", "-o", "r.png")
-    assert "Nothing changes any more at step 1 " in done.stderr
+    assert re.search(
+        r"^Step 1 changes the picture by \S+ of 255: this size is done\.$", done.stderr, flags=re.MULTILINE
+    )
     assert done.returncode == 0
 
 

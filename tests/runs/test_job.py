@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from neurotransfer.image_io.arrays import load_image
+from neurotransfer.runs.inputs import Inputs
 from neurotransfer.runs.job import Job, prepare
 from neurotransfer.runs.runner import run_job
 from neurotransfer.system.errors import NeurotransferError
-from neurotransfer.transfer import stylize as pyramid
+from neurotransfer.transfer import stylize as module
 from neurotransfer.transfer.checkpoint import Checkpoint
 from neurotransfer.transfer.evaluation import Losses
 from neurotransfer.transfer.settings import Settings
@@ -25,17 +26,32 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
-def test_whatever_fails_the_picture_so_far_is_saved(failure, photo, painting, tmp_path, monkeypatch):
+def test_failure_of_any_kind_saves_the_picture_so_far(failure, photo, painting, tmp_path, monkeypatch):
     image = np.full((36, 48, 3), 77.0, np.float32)
 
-    def failing(*_, **__):
-        for index in range(2):
-            checkpoint = Checkpoint(0, image, {}, {"index": index, "counts": [4], "done": [index], "origin": 0})
-            yield pyramid.Step(index, image, Losses(1.0, 1.0, 1.0), None, lambda: checkpoint)  # noqa: B023
-        raise failure
+    class Failing:
+        """The start, one step, then the failure."""
 
-    monkeypatch.setattr(pyramid, "stylize", failing)
-    prepared = prepare(Job(photo, painting, Settings(size=48, steps=4), str(tmp_path / "out")))
+        index = -1
+
+        def __init__(self, *_, **__):
+            pass
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            self.index += 1
+            if self.index == 2:
+                raise failure
+            return module.Step(self.index, image, Losses({"content": 1.0, "style": 1.0, "tv": 1.0}))
+
+        def checkpoint(self):
+            schedule = {"index": self.index, "counts": [4], "done": [self.index], "origin": 0}
+            return Checkpoint(0, image, {}, schedule)
+
+    monkeypatch.setattr(module, "stylize", Failing)
+    prepared = prepare(Job(Inputs.of(photo, painting), Settings(size=48, steps=4), str(tmp_path / "out")))
     with pytest.raises(NeurotransferError) as caught:
         run_job(prepared)
     picture = tmp_path / "out" / "photo-painting" / "final.png"

@@ -18,19 +18,21 @@ from neurotransfer.system.lock import FolderLock
 from neurotransfer.transfer.checkpoint import Checkpoint
 from neurotransfer.transfer.evaluation import Losses
 from neurotransfer.transfer.stylize import Step
+from tests.runs.conftest import run_info
 
 
-def step(index=0):
+def add(kept, index=0):
     image = np.zeros((4, 4, 3), np.float32)
-    return Step(index, image, Losses(1.0, 1.0, 1.0), None, lambda: Checkpoint(0, image, {}, {}))
+    step = Step(index, image, Losses({"content": 1.0, "style": 1.0, "tv": 1.0}))
+    kept.add(step, lambda: Checkpoint(0, image, {}, {}))
 
 
-def recorder(plan, **options):
-    return Recorder(plan, {}, {}, **options)
+def recorder(paths, **options):
+    return Recorder(paths, run_info(**options))
 
 
 @pytest.mark.parametrize("name", ["final.png", "../final.png", "cat.png"])
-def test_the_next_best_place_has_a_name_always(name, tmp_path, monkeypatch):
+def test_next_best_place_always_has_a_name(name, tmp_path, monkeypatch):
     """The working folder is gone, and with it the picture's own place."""
     gone, temporary = tmp_path / "gone" / "below", tmp_path / "temporary"
     gone.mkdir(parents=True)
@@ -39,14 +41,14 @@ def test_the_next_best_place_has_a_name_always(name, tmp_path, monkeypatch):
     monkeypatch.chdir(gone)
     shutil.rmtree(gone.parent)
     kept = recorder(OutputPaths(Path(name), Path("snapshots"), 0, None, overwrite=False))
-    kept.add(step())
+    add(kept)
     expected = temporary / Path(name).name
     with pytest.raises(NeurotransferError, match=f"The picture is {expected}[.]$"):
         kept.finish("finished")
     assert expected.is_file()
 
 
-def test_a_used_up_quota_costs_no_picture(tmp_path, monkeypatch, caplog):
+def test_quota_exceeded_keeps_the_picture(tmp_path, monkeypatch, caplog):
     """What the system says of a quota, it says when a file's content is to be kept."""
     folder, elsewhere = tmp_path / "run", tmp_path / "run.png"
     folder.mkdir()
@@ -59,7 +61,7 @@ def test_a_used_up_quota_costs_no_picture(tmp_path, monkeypatch, caplog):
 
     monkeypatch.setattr(os, "fsync", fsync)
     kept = recorder(in_folder(folder, 1, FolderLock(folder)))
-    kept.add(step())
+    add(kept)
     assert "0.png cannot be written: Disk quota exceeded." in caplog.text
     with pytest.raises(NeurotransferError, match=f"Disk quota exceeded.* The picture is {elsewhere}[.]$"):
         kept.finish("finished")
@@ -67,20 +69,22 @@ def test_a_used_up_quota_costs_no_picture(tmp_path, monkeypatch, caplog):
     assert [path.name for path in folder.iterdir()] == ["run.lock"]
 
 
-def test_a_run_stays_away_from_a_folder_that_another_one_made_in_its_place(tmp_path, caplog, monkeypatch):
+def test_run_writes_nothing_into_a_folder_that_another_run_made_in_its_place(tmp_path, caplog, monkeypatch):
     monkeypatch.setattr(record, "SAVE_SHARE", 1e9)  # a state each step, however long that takes
     folder, aside, elsewhere = tmp_path / "run", tmp_path / "aside", tmp_path / "run.png"
     folder.mkdir()
     first = FolderLock(folder)
     kept = recorder(in_folder(folder, 1, first), save_every=0.0)
-    kept.add(step())
+    add(kept)
     assert (folder / "0.png").is_file()
     folder.rename(aside)
     folder.mkdir()
     second = FolderLock(folder)
-    kept.add(step(1))
+    add(kept, 1)
     for what in ("snapshot", "state"):
-        assert f"The {what} was not saved, the run goes on: The folder {folder} was removed or replaced" in caplog.text
+        assert (
+            f"The {what} was not saved, the run continues: The folder {folder} was removed or replaced" in caplog.text
+        )
     with pytest.raises(NeurotransferError, match=f"removed or replaced .* The picture is {elsewhere}[.]$"):
         kept.finish("finished")
     first.release()
@@ -91,11 +95,11 @@ def test_a_run_stays_away_from_a_folder_that_another_one_made_in_its_place(tmp_p
     assert list(folder.iterdir()) == []
 
 
-def test_without_its_log_a_run_says_where_the_picture_is(tmp_path):
+def test_log_that_cannot_be_written_names_the_picture(tmp_path):
     folder = tmp_path / "run"
     (folder / "run.json").mkdir(parents=True)
     kept = recorder(in_folder(folder, 0, FolderLock(folder)))
-    kept.add(step())
+    add(kept)
     with pytest.raises(NeurotransferError) as caught:
         kept.finish("finished")
     picture = folder / "final.png"
@@ -103,7 +107,7 @@ def test_without_its_log_a_run_says_where_the_picture_is(tmp_path):
     assert picture.is_file()
 
 
-def test_one_slow_saving_does_not_stretch_the_interval_for_good(tmp_path, monkeypatch):
+def test_one_slow_saving_does_not_stretch_the_interval_for_ever(tmp_path, monkeypatch):
     now, taken, saved = [0.0], [10.0], []
 
     def save(*_):
@@ -116,5 +120,5 @@ def test_one_slow_saving_does_not_stretch_the_interval_for_good(tmp_path, monkey
     taken[0] = 0.1
     for index in range(30):
         now[0] += 10.0
-        kept.add(step(index))
+        add(kept, index)
     assert saved[:3] == pytest.approx([0.0, 210.0, 240.1])  # ten seconds are a twentieth of two hundred
