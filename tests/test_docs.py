@@ -63,6 +63,20 @@ def commands():
                 yield shlex.split(line, comments=True)[1:]
 
 
+def test_every_printed_pytest_command_selects_tests():
+    """Every file is there, and every word of ``-k`` is part of a test's name in one of them."""
+    printed = {line for page in PAGES for line in re.findall(r"`(pytest [^`]+)`", page.read_text())}
+    assert len(printed) > 20
+    for line in printed:
+        paths, _, words = line.removeprefix("pytest ").partition(" -k ")
+        for path in paths.split():
+            assert (ROOT / path).is_file(), line
+        names = re.findall(r"^def (test_\w+)", "".join((ROOT / path).read_text() for path in paths.split()), flags=re.M)
+        assert names, line
+        for word in words.strip('"').split(" or ") if words else []:
+            assert any(word in name for name in names), line
+
+
 def test_every_command_of_the_readme_runs(command, photo, painting, tmp_path):
     shutil.copy(photo, tmp_path / "photo.jpg")  # Pillow looks at the content, not at the name
     shutil.copy(painting, tmp_path / "painting.jpg")
