@@ -103,7 +103,8 @@ BAD_RUNS = {
     ),
     "unknown preset": (
         ("--preset", "best"),
-        "Invalid value for '--preset': 'best' is not one of 'default', 'fine', 'bold', 'classic', 'fast', 'anishathalye'.",
+        "Invalid value for '--preset': 'best' is not one of 'default', 'fine', 'bold', 'classic', 'fast', "
+        "'anishathalye'.",
     ),
     "unknown option": (
         ("--stepz", "3"),
