@@ -12,8 +12,11 @@ from PIL import Image
 from neurotransfer.runs.inputs import Inputs, OutputOptions
 from neurotransfer.runs.run_info import RunInfo
 from neurotransfer.system.types import Size
+from neurotransfer.transfer.checkpoint import Checkpoint
+from neurotransfer.transfer.evaluation import Losses
 from neurotransfer.transfer.plan import Machine, make_plan
 from neurotransfer.transfer.settings import Settings
+from neurotransfer.transfer.stylize import Step
 from neurotransfer.vgg.weights import WeightsFile
 from tests.conftest import COMMAND, clean_environment
 
@@ -80,3 +83,10 @@ def run_info(settings=None, **options):
     inputs = Inputs.of(Path("/pictures/photo.png"), Path("/pictures/painting.png"))
     weights = WeightsFile(Path("/weights/mine.npz"), "full precision", "0" * 64)
     return RunInfo.now(inputs, weights, settings, OutputOptions(**options), plan)
+
+
+def add_step(recorder, index=0):
+    """Have the recorder take a step of four by four pixels."""
+    image = np.zeros((4, 4, 3), np.float32)
+    step = Step(index, image, Losses({"content": 1.0, "style": 1.0, "tv": 1.0}))
+    recorder.add(step, lambda: Checkpoint(0, image, {}, {}))

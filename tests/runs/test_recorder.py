@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 from neurotransfer.runs import recorder as record
@@ -15,16 +14,7 @@ from neurotransfer.runs.recorder import Recorder
 from neurotransfer.runs.run_folder import OutputPaths, in_folder
 from neurotransfer.system.errors import InputError, NeurotransferError
 from neurotransfer.system.lock import FolderLock
-from neurotransfer.transfer.checkpoint import Checkpoint
-from neurotransfer.transfer.evaluation import Losses
-from neurotransfer.transfer.stylize import Step
-from tests.runs.conftest import run_info
-
-
-def add(kept, index=0):
-    image = np.zeros((4, 4, 3), np.float32)
-    step = Step(index, image, Losses({"content": 1.0, "style": 1.0, "tv": 1.0}))
-    kept.add(step, lambda: Checkpoint(0, image, {}, {}))
+from tests.runs.conftest import add_step, run_info
 
 
 def recorder(paths, **options):
@@ -41,7 +31,7 @@ def test_next_best_place_always_has_a_name(name, tmp_path, monkeypatch):
     monkeypatch.chdir(gone)
     shutil.rmtree(gone.parent)
     kept = recorder(OutputPaths(Path(name), Path("snapshots"), 0, None, overwrite=False))
-    add(kept)
+    add_step(kept)
     expected = temporary / Path(name).name
     with pytest.raises(NeurotransferError, match=f"The picture is {expected}[.]$"):
         kept.finish("finished")
@@ -61,7 +51,7 @@ def test_quota_exceeded_keeps_the_picture(tmp_path, monkeypatch, caplog):
 
     monkeypatch.setattr(os, "fsync", fsync)
     kept = recorder(in_folder(folder, 1, FolderLock(folder)))
-    add(kept)
+    add_step(kept)
     assert "0.png cannot be written: Disk quota exceeded." in caplog.text
     with pytest.raises(NeurotransferError, match=f"Disk quota exceeded.* The picture is {elsewhere}[.]$"):
         kept.finish("finished")
@@ -75,12 +65,12 @@ def test_run_writes_nothing_into_a_folder_that_another_run_made_in_its_place(tmp
     folder.mkdir()
     first = FolderLock(folder)
     kept = recorder(in_folder(folder, 1, first), save_every=0.0)
-    add(kept)
+    add_step(kept)
     assert (folder / "0.png").is_file()
     folder.rename(aside)
     folder.mkdir()
     second = FolderLock(folder)
-    add(kept, 1)
+    add_step(kept, 1)
     for what in ("snapshot", "state"):
         assert (
             f"The {what} was not saved, the run continues: The folder {folder} was removed or replaced" in caplog.text
@@ -99,7 +89,7 @@ def test_log_that_cannot_be_written_names_the_picture(tmp_path):
     folder = tmp_path / "run"
     (folder / "run.json").mkdir(parents=True)
     kept = recorder(in_folder(folder, 0, FolderLock(folder)))
-    add(kept)
+    add_step(kept)
     with pytest.raises(NeurotransferError) as caught:
         kept.finish("finished")
     picture = folder / "final.png"
@@ -120,5 +110,5 @@ def test_one_slow_saving_does_not_stretch_the_interval_for_ever(tmp_path, monkey
     taken[0] = 0.1
     for index in range(30):
         now[0] += 10.0
-        add(kept, index)
+        add_step(kept, index)
     assert saved[:3] == pytest.approx([0.0, 210.0, 240.1])  # ten seconds are a twentieth of two hundred
