@@ -1,6 +1,7 @@
 """`resume` ends where the unbroken run would have, and refuses what it cannot continue."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -15,11 +16,13 @@ from neurotransfer.runs.job import Job, prepare
 from neurotransfer.runs.recorder import Recorder
 from neurotransfer.runs.resume import prepare_resumed
 from neurotransfer.runs.run_folder import release
-from neurotransfer.system.errors import NeurotransferError
+from neurotransfer.runs.runner import run_job
+from neurotransfer.system.errors import NeurotransferError, RunInterruptedError
+from neurotransfer.transfer.plan import make_plan
 from neurotransfer.transfer.schedule import Schedule, extended
 from neurotransfer.transfer.settings import Settings
 from neurotransfer.vgg.weights import find_weights
-from tests.runs.conftest import FOLDER, INPUTS, STEADY, losses, run_info, start, wait_for
+from tests.runs.conftest import FOLDER, INPUTS, STEADY, facts_of, losses, run_info, start, wait_for
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
@@ -115,26 +118,42 @@ SENTENCES = {
 }
 
 
-def test_sentences(command, photo, painting, tmp_path):
-    command("run", *STEADY, "--steps", "1", "-q", "-o", "out/")
+@pytest.fixture
+def finished(command, photo, painting, tmp_path):
+    """The folder of a finished run of one step, relative to that of the command."""
+    assert command("run", *STEADY, "--steps", "1", "-q", "-o", "out/").returncode == 0
+    return "out/" + FOLDER
+
+
+def test_wrong_use_is_one_sentence(command, finished):
     for case, (arguments, sentence) in SENTENCES.items():
         done = command("resume", *arguments)
         assert (done.returncode, done.stderr) == (2, f"Error: {sentence}\n"), case
-    done = command("resume", "out/" + FOLDER, "--mroe", "3")
+    done = command("resume", finished, "--mroe", "3")
     assert (done.returncode, "--mroe" in done.stderr, done.stderr.count("\n")) == (2, True, 1)
-    variable = {"NEUROTRANSFER_STYLE_WEIGHT": "3", "NEUROTRANSFER_OUTPUT": "elsewhere/"}
-    done = command("resume", "out/" + FOLDER, "--more", "1", **variable)
+
+
+def test_variable_that_shapes_the_picture_is_refused_and_others_may_stay(command, finished):
+    variables = {"NEUROTRANSFER_STYLE_WEIGHT": "3", "NEUROTRANSFER_OUTPUT": "elsewhere/"}
+    done = command("resume", finished, "--more", "1", **variables)
     sentence = "NEUROTRANSFER_STYLE_WEIGHT cannot change in a run that is begun; unset it, or start a new run."
     assert (done.returncode, done.stderr) == (2, f"Error: {sentence}\n")
-    variable.pop("NEUROTRANSFER_STYLE_WEIGHT")
-    assert command("resume", "out/" + FOLDER, "--more", "1", **variable).returncode == 0
-    Image.new("RGB", (64, 48)).save(tmp_path / "photo.png")
-    done = command("resume", "out/" + FOLDER, "--more", "2")
+    variables.pop("NEUROTRANSFER_STYLE_WEIGHT")
+    assert command("resume", finished, "--more", "1", **variables).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["photo.png", "painting.png"])
+def test_changed_picture_is_refused(name, command, finished, tmp_path):
+    Image.new("RGB", (64, 48)).save(tmp_path / name)
+    done = command("resume", finished, "--more", "2")
     assert done.returncode == 2
-    assert done.stderr.startswith("Error: photo.png is not the file that this run began with: SHA-256 ")
-    state = tmp_path / "out" / FOLDER / "state.npz"
+    assert done.stderr.startswith(f"Error: {name} is not the file that this run began with: SHA-256 ")
+
+
+def test_truncated_state_is_one_sentence(command, finished, tmp_path):
+    state = tmp_path / finished / "state.npz"
     state.write_bytes(state.read_bytes()[:3000])
-    done = command("resume", "out/" + FOLDER, "--more", "2")
+    done = command("resume", finished, "--more", "2")
     assert (done.returncode, "cannot be read" in done.stderr, "Traceback" in done.stderr) == (2, True, False)
 
 
@@ -168,6 +187,47 @@ def test_resume_keeps_plan_and_weights_in_other_surroundings(photo, painting, tm
     assert "--max-memory plans the run again: the picture may not be, bit for bit, the unbroken run's." in caplog.text
     with pytest.raises(NeurotransferError, match=r"this process may take 0\.2 GB"):
         prepare_resumed(folder, max_memory=2e8)
+
+
+def no_plan(*_, **__):
+    raise AssertionError("the run was planned again")
+
+
+@pytest.fixture
+def unfinished(photo, painting, tmp_path, monkeypatch):
+    """The folder of a run that was stopped after its first step; no plan can be made any more."""
+    settings = Settings(size=48, steps=4, precision="float32", tolerance=0.0)
+    prepared = prepare(Job(Inputs.of(photo, painting), settings, str(tmp_path / "out/"), max_memory=9e9))
+
+    def stop(step):
+        if step.index == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(RunInterruptedError):
+        run_job(prepared, stop)
+    monkeypatch.setattr("neurotransfer.runs.job.make_plan", no_plan)
+    return prepared.paths.folder
+
+
+def test_resumed_run_reads_its_plan(unfinished):
+    prepared = prepare_resumed(unfinished)
+    assert json.loads(json.dumps(prepared.plan.to_json())) == facts_of(unfinished / "state.npz")["info"]["plan"]
+    result = run_job(prepared)
+    assert [step["step"] for step in result.run_log["losses"]] == [0, 1, 2, 3, 4]
+
+
+def test_resumed_run_with_the_memory_of_its_plan_reads_it(unfinished, caplog):
+    release(prepare_resumed(unfinished, max_memory=9e9).paths)
+    assert "plans the run again" not in caplog.text
+
+
+def test_resumed_run_with_other_memory_is_planned_again(unfinished, monkeypatch):
+    with pytest.raises(AssertionError, match="planned again"):
+        prepare_resumed(unfinished, max_memory=8e9)
+    monkeypatch.setattr("neurotransfer.runs.job.make_plan", make_plan)
+    prepared = prepare_resumed(unfinished, max_memory=8e9)
+    assert prepared.plan.max_memory == 8e9
+    assert run_job(prepared).run_log["plan"]["max_memory"] == 8e9
 
 
 def test_resume_removes_only_temporary_files_of_runs(command, photo, painting, tmp_path):
