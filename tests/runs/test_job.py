@@ -1,4 +1,6 @@
-"""Runs that something ends: the picture so far is saved, and there is one sentence."""
+"""Jobs from beginning to end: what fails saves the picture so far in one sentence; what repeats gives the same bytes."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,3 +61,17 @@ def test_failure_of_any_kind_saves_the_picture_so_far(failure, photo, painting, 
     assert caught.value.exit_code == 1
     assert np.all(load_image(picture) == 77.0)
     assert not (picture.parent / "run.lock").exists()
+
+
+def test_same_job_gives_the_same_bytes(photo, painting, tmp_path):
+    """Nothing of the machine stands in the picture: not its memory, not its speed, not the time."""
+    settings = Settings(size=48, steps=2, precision="float32")
+    pictures = []
+    for name, memory in (("a", 9e9), ("b", 8e9), ("c", 9e9)):
+        steps = 3 if name == "c" else 2
+        job = Job(Inputs.of(photo, painting), replace(settings, steps=steps), str(tmp_path / name), max_memory=memory)
+        result = run_job(prepare(job))
+        assert result.run_log["plan"]["max_memory"] == memory
+        pictures.append(result.picture.read_bytes())
+    assert pictures[0] == pictures[1]
+    assert pictures[0] != pictures[2]
