@@ -1,4 +1,4 @@
-"""Jobs from beginning to end: what fails saves the picture so far in one sentence; what repeats gives the same bytes."""
+"""Jobs from beginning to end: a failure saves the picture so far, the same job gives the same bytes."""
 
 from dataclasses import replace
 
