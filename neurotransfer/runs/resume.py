@@ -91,9 +91,12 @@ def _check_fit(plan: Plan, checkpoint: Checkpoint | None) -> None:
     """Raise ValueError unless the checkpoint is one of the plan's scales."""
     if checkpoint is None:
         return
-    size, scales = plan.scales[checkpoint.scale].size, len(plan.scales)
-    if checkpoint.image.shape != (size.height, size.width, 3) or len(checkpoint.schedule["done"]) != scales:
+    size = plan.scales[checkpoint.scale].size
+    if checkpoint.image.shape != (size.height, size.width, 3):
         raise ValueError(f"a picture of {size} pixels was expected, found {checkpoint.image.shape}")
+    for counts in (checkpoint.schedule["counts"], checkpoint.schedule["done"]):
+        if len(counts) != len(plan.scales):
+            raise ValueError(f"steps at {len(plan.scales)} sizes were expected, found {counts}")
 
 
 def _kept_plan(info: RunInfo, max_memory: float | None) -> Plan | None:

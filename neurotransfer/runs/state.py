@@ -91,7 +91,13 @@ def _checkpoint(facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> Checkpoi
     if "image" not in arrays:  # killed before its first step
         return None
     optimizer = {name.removeprefix("optimizer."): array for name, array in arrays.items() if name != "image"}
-    schedule = {key: facts["schedule"][key] for key in ("index", "counts", "done", "origin")}
+    values = facts["schedule"]
+    schedule = {
+        "index": int(values["index"]),
+        "counts": [int(count) for count in values["counts"]],
+        "done": [int(count) for count in values["done"]],
+        "origin": int(values["origin"]),
+    }
     return Checkpoint(int(facts["scale"]), arrays["image"], optimizer, schedule)
 
 
