@@ -35,18 +35,27 @@ def test_help_and_version_import_no_tensorflow():
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, env=clean_environment())
 
 
-def test_the_package_imports_no_tensorflow_until_asked():
+def test_importing_the_package_loads_no_tensorflow_and_prints_nothing():
     code = (
         "import sys, neurotransfer\n"
-        "neurotransfer.Settings, neurotransfer.load_image\n"
+        "neurotransfer.Settings, neurotransfer.load_image, neurotransfer.stylize\n"
         "assert 'tensorflow' not in sys.modules\n"
-        "neurotransfer.stylize\n"
-        "assert 'tensorflow' in sys.modules\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=clean_environment()
     )
     assert done.stdout == done.stderr == ""
+
+
+def test_the_first_step_loads_tensorflow(photo, painting):
+    code = (
+        "import sys, neurotransfer\n"
+        "steps = neurotransfer.stylize(*sys.argv[1:], neurotransfer.Settings(size=48, steps=1))\n"
+        "assert 'tensorflow' not in sys.modules\n"
+        "next(steps)\n"
+        "assert 'tensorflow' in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code, photo, painting], check=True, env=clean_environment())
 
 
 INTERRUPTED = """
