@@ -1,7 +1,8 @@
 """Objectives of arrays, for benchmarks that measure inside this process; TensorFlow is set up as for the command."""
 
 from neurotransfer import Session, Settings, load_tensorflow
-from neurotransfer.system.types import Array, size_of
+from neurotransfer.system.array import Array
+from neurotransfer.system.size import size_of
 from neurotransfer.transfer.objective import Objective
 from neurotransfer.transfer.plan import Machine, make_plan
 

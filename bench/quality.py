@@ -33,7 +33,7 @@ from pairs import PAINTINGS, PHOTOS, cut
 from PIL import Image
 
 from neurotransfer import Session, load_image, preset
-from neurotransfer.system.types import Array
+from neurotransfer.system.array import Array
 from neurotransfer.transfer.losses import gram
 from neurotransfer.vgg.network import VGG19
 from neurotransfer.vgg.weights import load_weights

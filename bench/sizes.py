@@ -18,7 +18,7 @@ from PIL import Image
 
 from neurotransfer import Settings, load_tensorflow, stylize
 from neurotransfer.runs.recorder import peak_memory_mb
-from neurotransfer.system.types import Size
+from neurotransfer.system.size import Size
 from neurotransfer.transfer.memory import MemoryPlan, memory_plans
 from neurotransfer.transfer.plan import Machine, Plan, make_plan
 

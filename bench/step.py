@@ -26,7 +26,7 @@ from pairs import cut
 from plain_loop import MEAN, loss_and_gradient, network
 
 from neurotransfer import Session, load_image, preset
-from neurotransfer.system.types import Size
+from neurotransfer.system.size import Size
 from neurotransfer.transfer.optimizers import Adam
 from neurotransfer.transfer.sizes import needed_layers
 from neurotransfer.vgg.layers import KERNEL_SHAPES, positions

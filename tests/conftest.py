@@ -90,7 +90,7 @@ def weights():
 
 def objective_of(network, settings, content, style, max_tile_pixels=None):
     """The objective of two arrays, in tiles of at most so many pixels; the style in one tile."""
-    from neurotransfer.system.types import size_of
+    from neurotransfer.system.size import size_of
     from neurotransfer.transfer.objective import LossGraphs, Objective
     from neurotransfer.transfer.sizes import needed_layers
     from neurotransfer.transfer.targets import content_targets, style_targets

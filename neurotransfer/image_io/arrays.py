@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from neurotransfer.image_io.reading import Picture, decode, read_picture
+from neurotransfer.system.array import Array
 from neurotransfer.system.errors import InputError
-from neurotransfer.system.types import Array
 
 Source = str | Path | Picture | Image.Image | NDArray[Any]
 """The kinds of pictures that functions take: a path, a Pillow picture, or an array (height, width, 3) in 0..255."""

@@ -15,9 +15,9 @@ from PIL import Image, PngImagePlugin
 from neurotransfer.image_io.arrays import to_uint8, to_uint16, uncomposite_white
 from neurotransfer.image_io.exif import as_bytes, tiff_tags
 from neurotransfer.image_io.icc import srgb_profile
+from neurotransfer.system.array import Array
 from neurotransfer.system.errors import InputError, NeurotransferError
 from neurotransfer.system.files import atomic_file
-from neurotransfer.system.types import Array
 
 SAVE_OPTIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
     {

@@ -19,7 +19,7 @@ import psutil
 from neurotransfer.system.cpu import choose_precision, cores, processor_flags
 from neurotransfer.system.errors import NeurotransferError, reason_of
 from neurotransfer.system.memory import allowance
-from neurotransfer.system.types import Size
+from neurotransfer.system.size import Size
 from neurotransfer.transfer.memory import largest_side
 from neurotransfer.transfer.settings import DEFAULT
 from neurotransfer.vgg import cache

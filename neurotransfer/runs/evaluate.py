@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from neurotransfer.image_io.arrays import open_picture, pixels
 from neurotransfer.image_io.reading import Picture
 from neurotransfer.system.errors import InputError, NotFiniteError
-from neurotransfer.system.types import Size, fit
+from neurotransfer.system.size import Size, fit
 from neurotransfer.transfer.plan import Machine, make_plan
 from neurotransfer.transfer.session import Session
 from neurotransfer.transfer.settings import Settings

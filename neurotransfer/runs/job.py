@@ -13,7 +13,7 @@ from neurotransfer.runs.print_sizes import long_side_on
 from neurotransfer.runs.run_folder import OutputPaths, claim_output, run_name
 from neurotransfer.runs.run_info import RunInfo
 from neurotransfer.system.memory import allowance
-from neurotransfer.system.types import Size
+from neurotransfer.system.size import Size
 from neurotransfer.transfer.checkpoint import Checkpoint
 from neurotransfer.transfer.forecast import format_duration
 from neurotransfer.transfer.plan import Machine, Plan, make_plan

@@ -11,7 +11,7 @@ from neurotransfer.image_io.saving import check_extension, check_size
 from neurotransfer.system.errors import InputError
 from neurotransfer.system.files import TEMPORARY_NAME
 from neurotransfer.system.lock import FolderLock
-from neurotransfer.system.types import Size
+from neurotransfer.system.size import Size
 
 DEFAULT_SNAPSHOT_EVERY = 20
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from neurotransfer.system.types import Array
+from neurotransfer.system.array import Array
 
 
 @dataclass(frozen=True)

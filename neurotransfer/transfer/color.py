@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from neurotransfer.system.types import Array
+from neurotransfer.system.array import Array
 
 _NOISE_VARIANCE = 1.0
 """Added to every variance, in squared units of 0..255: a gray picture has no color to stretch."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from neurotransfer.system.types import Array
+from neurotransfer.system.array import Array
 
 
 class Losses(Mapping[str, float]):

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from neurotransfer.system.types import Size
+from neurotransfer.system.size import Size
 from neurotransfer.transfer.tiles import work
 from neurotransfer.vgg.layers import KERNEL_SHAPES, stride
 

@@ -26,7 +26,7 @@ import numpy as np
 import tensorflow as tf
 
 from neurotransfer.system.errors import NotFiniteError
-from neurotransfer.system.types import Size
+from neurotransfer.system.size import Size
 from neurotransfer.vgg.network import Tensor
 
 _TINY = 1e-6

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from neurotransfer.system.errors import NeurotransferError
-from neurotransfer.system.types import Size, fit
+from neurotransfer.system.size import Size, fit
 from neurotransfer.transfer.settings import Settings
 from neurotransfer.transfer.sizes import MIN_SIDE, needed_layers, scale_sizes, style_size
 from neurotransfer.vgg.layers import KERNEL_SHAPES, stride

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from neurotransfer.system.array import Array
+from neurotransfer.system.size import Size
 from neurotransfer.system.tensorflow import forgotten_gradients
-from neurotransfer.system.types import Array, Size
 from neurotransfer.transfer.evaluation import Evaluation, Losses
 from neurotransfer.transfer.losses import similarity_to_distance
 from neurotransfer.transfer.settings import Settings

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from neurotransfer.system.types import Array
+from neurotransfer.system.array import Array
 from neurotransfer.transfer.evaluation import Evaluation
 
 Evaluate = Callable[[Array], Evaluation]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 
 from neurotransfer.system.cpu import choose_precision, product_rate
 from neurotransfer.system.memory import allowance
-from neurotransfer.system.types import Size
+from neurotransfer.system.size import Size
 from neurotransfer.transfer.forecast import expected_seconds
 from neurotransfer.transfer.memory import MemoryPlan, plan_memory
 from neurotransfer.transfer.settings import Settings

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from neurotransfer.system.types import Array, size_of
+from neurotransfer.system.array import Array
+from neurotransfer.system.size import size_of
 from neurotransfer.transfer.plan import Plan
 from neurotransfer.transfer.settings import Settings
 from neurotransfer.transfer.tiles import plan_tiles

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from neurotransfer.system.errors import InputError
-from neurotransfer.system.types import Size, fit
+from neurotransfer.system.size import Size, fit
 from neurotransfer.transfer.settings import RANGES, Settings
 from neurotransfer.vgg.layers import up_to_last
 

@@ -4,7 +4,8 @@ import numpy as np
 
 from neurotransfer.image_io.arrays import open_picture, pixels
 from neurotransfer.image_io.reading import Picture
-from neurotransfer.system.types import Array, size_of
+from neurotransfer.system.array import Array
+from neurotransfer.system.size import size_of
 from neurotransfer.transfer.color import recolor
 from neurotransfer.transfer.settings import Settings
 from neurotransfer.vgg.layers import MEAN_PIXEL

@@ -11,8 +11,9 @@ import numpy as np
 
 from neurotransfer.image_io.arrays import Source, open_picture, pixels, resize
 from neurotransfer.image_io.reading import Picture
+from neurotransfer.system.array import Array
 from neurotransfer.system.errors import InputError, NotFiniteError
-from neurotransfer.system.types import Array, Size
+from neurotransfer.system.size import Size
 from neurotransfer.transfer.checkpoint import Checkpoint
 from neurotransfer.transfer.evaluation import Evaluation, Losses
 from neurotransfer.transfer.optimizers import LBFGS, Adam, Optimizer

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from neurotransfer.system.types import Array, Size, size_of
+from neurotransfer.system.array import Array
+from neurotransfer.system.size import Size, size_of
 from neurotransfer.transfer.losses import inside, squared_distance
 from neurotransfer.transfer.settings import Settings
 from neurotransfer.transfer.terms import Region, Term, View, active_terms

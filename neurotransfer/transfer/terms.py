@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from neurotransfer.system.types import Size
+from neurotransfer.system.size import Size
 from neurotransfer.transfer.losses import (
     Whitening,
     combine,

@@ -9,7 +9,7 @@ on the same pixels as in the whole picture. A halo as wide as the layers see lie
 from itertools import pairwise, product
 from typing import NamedTuple
 
-from neurotransfer.system.types import Size
+from neurotransfer.system.size import Size
 from neurotransfer.vgg.layers import stride, up_to_last
 
 Owned = tuple[int, int, int, int]

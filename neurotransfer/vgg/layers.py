@@ -7,7 +7,7 @@ Activations are always those after the ReLU.
 from difflib import get_close_matches
 
 from neurotransfer.system.errors import InputError
-from neurotransfer.system.types import Size
+from neurotransfer.system.size import Size
 
 MEAN_PIXEL = (123.68, 116.779, 103.939)
 """Mean RGB pixel of the training pictures, subtracted from every picture (0..255) before the network."""

@@ -13,7 +13,7 @@ from neurotransfer.image_io.saving import check_size, save_image
 from neurotransfer.runs.print_sizes import long_side_on
 from neurotransfer.system.errors import InputError, NeurotransferError
 from neurotransfer.system.files import atomic_file
-from neurotransfer.system.types import fit
+from neurotransfer.system.size import fit
 
 
 def test_every_mode_becomes_rgb(tmp_path):

@@ -8,7 +8,7 @@ from PIL.ExifTags import IFD, Base
 from neurotransfer.image_io.arrays import load_image, open_picture, pixels
 from neurotransfer.image_io.exif import filter_exif
 from neurotransfer.image_io.saving import save_image
-from neurotransfer.system.types import fit
+from neurotransfer.system.size import fit
 from tests.image_io.pictures import COLORS, sample_exif
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from neurotransfer.runs.inputs import Inputs, OutputOptions
 from neurotransfer.runs.run_info import RunInfo
-from neurotransfer.system.types import Size
+from neurotransfer.system.size import Size
 from neurotransfer.transfer.checkpoint import Checkpoint
 from neurotransfer.transfer.evaluation import Losses
 from neurotransfer.transfer.plan import Machine, make_plan

@@ -2,7 +2,7 @@
 
 import pytest
 
-from neurotransfer.system.types import Size
+from neurotransfer.system.size import Size
 from neurotransfer.transfer.forecast import START_SECONDS, expected_seconds, format_duration
 from neurotransfer.transfer.settings import Settings
 from neurotransfer.transfer.sizes import needed_layers, share_steps

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from neurotransfer.system.errors import NotFiniteError
-from neurotransfer.system.types import Size
+from neurotransfer.system.size import Size
 from neurotransfer.transfer.losses import (
     combine,
     content_loss,

@@ -7,7 +7,7 @@ import resource
 import pytest
 
 from neurotransfer.system.errors import NeurotransferError
-from neurotransfer.system.types import Size
+from neurotransfer.system.size import Size
 from neurotransfer.transfer import memory
 from neurotransfer.transfer.memory import plan_memory
 from neurotransfer.transfer.settings import Settings, preset

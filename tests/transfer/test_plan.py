@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from neurotransfer.system.errors import InputError
-from neurotransfer.system.types import Size
+from neurotransfer.system.size import Size
 from neurotransfer.transfer.plan import Machine, Plan, make_plan
 from neurotransfer.transfer.settings import Settings, preset
 

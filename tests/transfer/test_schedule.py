@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from neurotransfer.system.types import Size
+from neurotransfer.system.size import Size
 from neurotransfer.transfer import schedule
 from neurotransfer.transfer.plan import Machine, Scale, make_plan
 from neurotransfer.transfer.schedule import Schedule, extended

@@ -73,7 +73,7 @@ def test_a_kept_session_changes_no_picture(photo, painting):
 
 
 def test_tiles_share_their_graphs_too(photo, painting):
-    from neurotransfer.system.types import Size
+    from neurotransfer.system.size import Size
     from neurotransfer.transfer.plan import Machine, make_plan
 
     settings = replace(SMALL, size=160, enlarge=True)

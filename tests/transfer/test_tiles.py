@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from neurotransfer.system.types import Size
+from neurotransfer.system.size import Size
 from neurotransfer.transfer import tiles
 from neurotransfer.transfer.losses import gram
 from neurotransfer.transfer.settings import CONV4_2, FIVE_LAYERS, Settings

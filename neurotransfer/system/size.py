@@ -1,11 +1,11 @@
-"""Arrays and sizes, the two things that every room speaks of."""
+"""Width and height of a picture."""
 
-from typing import NamedTuple
+from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, NamedTuple
 
-Array = NDArray[np.float32]
+if TYPE_CHECKING:  # the help page knows sizes and must not wait for NumPy
+    from neurotransfer.system.array import Array
 
 
 class Size(NamedTuple):
@@ -36,7 +36,7 @@ def fit(size: tuple[int, int], long_side: int) -> Size:
     return Size(max(1, round(width * scale)), max(1, round(height * scale)))
 
 
-def size_of(image: NDArray[np.float32]) -> Size:
+def size_of(image: Array) -> Size:
     """Return the size of an array (height, width, ...)."""
     height, width = image.shape[:2]
     return Size(width, height)
