@@ -6,7 +6,7 @@ FROM base AS build
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install --yes --no-install-recommends binutils
 
-# What the program needs comes before the program, so that a change of the program fetches nothing anew.
+# What the program needs comes before the program, so that a change of the program downloads nothing again.
 #
 # TensorFlow is nearly all of the image. Four things go that no run reads: its C++ headers (277 MB), the symbol tables of
 # its libraries (253 MB), libclang, which it requires and never imports (65 MB), and the packages' own tests (48 MB).

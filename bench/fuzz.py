@@ -1,4 +1,4 @@
-"""Hostile picture files by the thousand: is each a picture or one sentence, in time, in memory, without a word?
+"""Hostile picture files by the thousand: is each a picture or one sentence, in time, in memory, without output?
 
 python bench/fuzz.py [--cases 2500] [--seed 0] [--quick]
 

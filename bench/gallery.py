@@ -1,4 +1,4 @@
-"""Paint the README's pictures anew: nine pairs at the default settings, as docs/gallery/*.jpg.
+"""Paint the README's pictures again: nine pairs at the default settings, as docs/gallery/*.jpg.
 
     python bench/gallery.py
 

@@ -1,4 +1,4 @@
-"""Pictures in figures and side by side: the old program's against ours, for the nine sample pairs or for own photos.
+"""Pictures in figures and side by side: the 2017 baseline's against ours, for the nine sample pairs or for own photos.
 
     python bench/quality.py [--photos FOLDER --sheets FOLDER] [--plain FOLDER] [--ours OPTION...]
 

@@ -23,7 +23,7 @@ def clean_environment() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def heeded_signals() -> None:
+def raised_signals() -> None:
     """The program leaves ignored signals alone: those that the tests send must not be, even of tests under nohup."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_IGN:

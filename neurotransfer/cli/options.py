@@ -138,7 +138,7 @@ run_options = _stack(
     _look("--enlarge/--no-enlarge", help="Enlarge a photo smaller than --size."),
     _search("--steps", common=True, type=int,
             show_default=", ".join(f"{steps} for {name}" for name, steps in STEPS.items()),
-            help="Number of updates of the picture."),
+            help="Number of steps of the optimizer."),
     _search("--optimizer", help="How the picture is updated."),
     _search("--learning-rate", type=float, help="Adam's rate, in units of 0..255 a step."),
     _search("--schedule", help="Adam's rate over the steps."),

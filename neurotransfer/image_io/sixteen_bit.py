@@ -19,7 +19,7 @@ MAX_DEEP_PIXELS = 100_000_000
 _LOW_BYTES = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L"}
 """Pillow's name for the samples of a PNG file -> the name under which it reads their low bytes.
 
-Pillow keeps the high byte of each 16-bit color sample; told that the bytes are in the other order, the low byte.
+Pillow keeps the high byte of each 16-bit color sample. If the byte order is given reversed, it keeps the low byte.
 pypng would read all 16 bits at once, but takes twelve times as long as Pillow takes to read twice.
 """
 _GRAY_AND_ALPHA = "LA;16B"

@@ -143,7 +143,7 @@ class OutputOptions:
 
     @property
     def resolution(self) -> float | None:
-        """The resolution noted in the files, pixels per inch; a sheet of paper has one unless told otherwise."""
+        """The resolution noted in the files, pixels per inch; a sheet of paper has one by default."""
         return self.dpi or (PRINT_DPI if self.paper else None)
 
     def to_json(self) -> dict[str, Any]:

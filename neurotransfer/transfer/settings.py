@@ -17,7 +17,7 @@ LayerWeights = tuple[tuple[str, float], ...]
 ORIGINAL = "original"
 
 STEPS: Mapping[str, int] = MappingProxyType({"adam": 60, "lbfgs": 25})
-"""Steps that an optimizer takes unless told otherwise."""
+"""Steps that an optimizer takes by default."""
 
 INITS = ("recolored", "content", "noise", "style")
 
@@ -70,7 +70,7 @@ class Settings:
     enlarge: bool = False
     """Whether a photo smaller than `size` is enlarged to it."""
     steps: int | None = None
-    """Number of updates of the picture; None: what the optimizer needs, 60 for Adam and 25 for L-BFGS."""
+    """Number of steps; None: what the optimizer needs, 60 for Adam and 25 for L-BFGS."""
     optimizer: Literal["adam", "lbfgs"] = "adam"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of the convolutions; ``auto``: bfloat16 where the processor has instructions for it."""

@@ -164,10 +164,10 @@ def test_official_weights_are_used_where_an_option_or_a_variable_names_them(
 
     name = "imagenet-vgg-verydeep-19.mat"
     write(tmp_path / name, matconvnet(weights, "older"))
-    told = command("weights", "info", "--weights", name).stdout.splitlines()
-    assert told[0].split() == ["file", name]
-    assert told[1] == "layout  MatConvNet, older layout"
-    assert command("weights", "info", NEUROTRANSFER_WEIGHTS=name).stdout.splitlines() == told
+    info = command("weights", "info", "--weights", name).stdout.splitlines()
+    assert info[0].split() == ["file", name]
+    assert info[1] == "layout  MatConvNet, older layout"
+    assert command("weights", "info", NEUROTRANSFER_WEIGHTS=name).stdout.splitlines() == info
     assert "vgg19-8bit.npz" in command("weights", "info").stdout
     arguments = ("run", "-c", photo, "-s", painting, "--size", "48", "--steps", "1", "--overwrite")
     for choice, used in (({}, "vgg19-8bit.npz"), ({"NEUROTRANSFER_WEIGHTS": name}, name)):

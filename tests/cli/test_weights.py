@@ -44,13 +44,13 @@ def test_import_use_verify_and_remove_change_what_runs_use(command, npz, cache, 
     assert command("weights", "use", "builtin").returncode == 0
     assert find_weights().name == "vgg19-8bit.npz"
 
-    told = command("weights", "verify")
-    assert [line.split()[:2] for line in told.stdout.splitlines()] == [["builtin", "sound"], ["full", "sound"]]
+    info = command("weights", "verify")
+    assert [line.split()[:2] for line in info.stdout.splitlines()] == [["builtin", "sound"], ["full", "sound"]]
     again = command("weights", "import", npz)
     assert again.returncode == 2
     assert "Full weights from mine.npz are installed already" in again.stderr
     command("weights", "use", "full")
-    for name in ("0123456789abcdef.part", "vgg19-fullXnpz"):  # ours, and a stranger's
+    for name in ("0123456789abcdef.part", "vgg19-fullXnpz"):  # ours, and one of another program
         (cache / name).write_bytes(b"")
     assert command("weights", "remove").stdout == "Removed: 80 MB.\n"
     assert [path.name for path in cache.iterdir()] == ["vgg19-fullXnpz"]
@@ -80,9 +80,9 @@ def test_a_changed_byte_is_found_by_verify_and_use(command, npz, cache):
     assert command("weights", "use", "full").stderr == done.stderr
     assert not used_by_runs()
     (cache / "vgg19-full.npz").write_bytes(data[:1000])
-    told = command("weights", "info", "--weights", "full")
-    assert told.returncode == 2
-    assert told.stderr.endswith(
+    info = command("weights", "info", "--weights", "full")
+    assert info.returncode == 2
+    assert info.stderr.endswith(
         "run 'neurotransfer weights remove' and fetch or import them again, or give '--weights builtin'.\n"
     )
 

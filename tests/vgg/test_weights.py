@@ -67,7 +67,7 @@ def test_the_official_file_in_the_working_folder_is_mentioned_but_not_used(tmp_p
     ]
     assert find_weights("builtin").name == "vgg19-8bit.npz"
     assert find_weights(OFFICIAL_NAME).name == OFFICIAL_NAME
-    assert len(caplog.messages) == 1, "who chooses is told nothing"
+    assert len(caplog.messages) == 1, "no hint where weights were chosen"
 
 
 def missing_layer(weights):

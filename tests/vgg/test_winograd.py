@@ -1,4 +1,4 @@
-"""Winograd's way against the plain sums, in float64: the same convolution and derivative, with half of the products."""
+"""Winograd convolution against plain sums, in float64: the same results and derivatives with half of the products."""
 
 import numpy as np
 import pytest
