@@ -28,17 +28,43 @@ def imported(source: str) -> Iterator[str]:
 
 
 def room(name: str) -> str:
-    """The room of an imported or a defined name, ``neurotransfer.`` before it; nothing for others' modules."""
+    """The room of an imported name, the root if it is in none; nothing for others' modules."""
     package, _, rest = name.partition(".")
-    return rest.split(".")[0] if package == "neurotransfer" else ""
+    if package != "neurotransfer":
+        return ""
+    first = rest.split(".")[0]
+    return first if any(first in floor for floor in FLOORS) else "root"
 
 
 def uphill(module: str, source: str) -> list[str]:
-    """What a module imports from above, or from another room of its own floor."""
-    floor_of = {name: number for number, names in enumerate(FLOORS) for name in names}
+    """What a module imports from above, or from another room of its own floor; the root is above all rooms."""
+    floor_of = {name: number for number, names in enumerate((*FLOORS, ("root",))) for name in names}
     own = module.split(".")[0]
     found = [name for name in imported(source) if room(name) not in ("", own)]
     return [name for name in found if floor_of[room(name)] >= floor_of[own]]
+
+
+def graph(sources: dict[str, str]) -> dict[str, set[str]]:
+    """The modules that each module imports when it is loaded or later, types included."""
+    found: dict[str, set[str]] = {}
+    for name, source in sources.items():
+        names = {imported_name.removeprefix("neurotransfer.") for imported_name in imported(source)}
+        found[name] = {other for other in sources if other in names or other in {n.rpartition(".")[0] for n in names}}
+    return found
+
+
+def circle(edges: dict[str, set[str]]) -> str | None:
+    """A module from which imports lead back to it; None if there is none."""
+    for start in edges:
+        seen: set[str] = set()
+        waiting = list(edges[start])
+        while waiting:
+            if (name := waiting.pop()) not in seen:
+                seen.add(name)
+                waiting += edges[name]
+        if start in seen:
+            return start
+    return None
 
 
 def importers(library: str) -> set[str]:
@@ -66,6 +92,21 @@ def test_an_import_uphill_is_found_in_every_form():
         assert uphill("transfer.plan", line), line
         assert not uphill("cli.main", line), line
     assert uphill("vgg.weights", "from neurotransfer.image_io.arrays import resize"), "the room next door"
+    assert uphill("cli.main", "import neurotransfer"), "neurotransfer.anything"
+    assert uphill("cli.main", "from neurotransfer import Session")
+
+
+def test_no_import_runs_in_a_circle():
+    assert circle(graph({name: path.read_text() for name, path in modules().items()})) is None
+    there, back = "from neurotransfer.transfer.plan import Plan", "from neurotransfer.transfer.sizes import fit"
+    assert circle(graph({"transfer.sizes": there, "transfer.plan": back}))
+    assert not circle(graph({"transfer.sizes": there, "transfer.plan": ""}))
+
+
+def test_the_root_imports_no_heavy_library():
+    for path in PACKAGE.glob("*.py"):
+        heavy = {name.split(".")[0] for name in imported(path.read_text())} & {"tensorflow", "numpy", "PIL", "click"}
+        assert not heavy, path.name
 
 
 def test_only_the_command_line_imports_click():
