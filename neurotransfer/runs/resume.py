@@ -47,11 +47,12 @@ def prepare_resumed(
 def _prepare(folder: Path, lock: FolderLock, more: int | None, max_memory: float | None, save_every: float) -> Prepared:
     state = load_state(folder)
     info = state.info
-    try:
-        checkpoint = _continued(folder, state, more)
-        _check_fit(info.plan, checkpoint)
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise damaged(folder, error) from None
+    if state.checkpoint is not None:
+        try:
+            state.checkpoint.require_fit(info.settings, info.plan)
+        except InputError as error:
+            raise damaged(folder, error) from None
+    checkpoint = _continued(folder, state, more)
     job = Job(
         inputs=info.inputs,
         settings=info.settings,
@@ -85,18 +86,6 @@ def _continued(folder: Path, state: State, more: int | None) -> Checkpoint | Non
     if checkpoint is None or not more:
         return checkpoint
     return replace(checkpoint, schedule=extended(checkpoint.schedule, more))
-
-
-def _check_fit(plan: Plan, checkpoint: Checkpoint | None) -> None:
-    """Raise ValueError unless the checkpoint is one of the plan's scales."""
-    if checkpoint is None:
-        return
-    size = plan.scales[checkpoint.scale].size
-    if checkpoint.image.shape != (size.height, size.width, 3):
-        raise ValueError(f"a picture of {size} pixels was expected, found {checkpoint.image.shape}")
-    for counts in (checkpoint.schedule["counts"], checkpoint.schedule["done"]):
-        if len(counts) != len(plan.scales):
-            raise ValueError(f"steps at {len(plan.scales)} sizes were expected, found {counts}")
 
 
 def _kept_plan(info: RunInfo, max_memory: float | None) -> Plan | None:

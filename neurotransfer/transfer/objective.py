@@ -163,6 +163,8 @@ class Objective:
     def __call__(self, image: Array, *, gradient: bool = True) -> Evaluation:
         """Evaluate ``image``; without ``gradient`` at a third of the cost."""
         found: Array | None = None
+        if not self._terms:  # every weight is 0
+            return Evaluation(image, Losses({term.name: 0.0 for term in TERMS}), np.zeros_like(image))
         if len(self._graphs.tiles) > 1:
             terms, found = self._in_tiles(image, gradient)
         elif gradient:

@@ -90,7 +90,7 @@ class Adam:
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Continue from the arrays of `state`."""
         if state:
-            self._step, self._mean, self._square = int(state["step"]), state["mean"], state["square"]
+            self._step, self._mean, self._square = int(state["step"]), state["mean"].copy(), state["square"].copy()
 
     def resize(self, resize: Callable[[Array], Array]) -> None:
         """Move the moments to another picture size; ``resize`` maps a picture of this size to one of that."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 import numpy as np
 
 from neurotransfer.system.array import Array
+from neurotransfer.system.errors import InputError
 from neurotransfer.system.size import size_of
 from neurotransfer.transfer.plan import Plan
 from neurotransfer.transfer.settings import Settings
@@ -62,7 +63,7 @@ class _Kept(NamedTuple):
 
 
 class Session:
-    """Networks, graphs and style targets for any number of pictures with the same weights.
+    """Networks, graphs and style targets for any number of pictures with the same weights, one picture at a time.
 
     Args:
         weights: loaded weights, a path, ``"builtin"``, ``"full"``, or None for those that `find_weights` finds.
@@ -129,7 +130,8 @@ class Session:
     def _weights(self, layers: tuple[str, ...]) -> Weights:
         """Load the weights of ``layers``: of the file that was found the first time, whatever is chosen since."""
         if self._given is not None:
-            return self._given  # the network says which layer is missing
+            missing = sorted(set(layers) - set(self._given.layers))
+            raise InputError(f"The weights of {', '.join(layers)} were expected, found none of {', '.join(missing)}.")
         self._loaded = load_weights(self._source.path if self._source else self._choice, layers)
         self._source, self._layers = self._loaded.source, layers
         return self._loaded

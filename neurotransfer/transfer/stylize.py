@@ -12,7 +12,7 @@ import numpy as np
 from neurotransfer.image_io.arrays import Source, open_picture, pixels, resize
 from neurotransfer.image_io.reading import Picture
 from neurotransfer.system.array import Array
-from neurotransfer.system.errors import InputError, NotFiniteError
+from neurotransfer.system.errors import InputError, NeurotransferError, NotFiniteError
 from neurotransfer.system.size import Size
 from neurotransfer.transfer.checkpoint import Checkpoint
 from neurotransfer.transfer.evaluation import Evaluation, Losses
@@ -31,7 +31,8 @@ logger = logging.getLogger(__name__)
 class Step:
     """The picture after ``index`` steps: ``image`` float32 (H, W, 3), RGB, and its losses. Step 0 is the start.
 
-    At all scales but the last the picture is smaller than the result.
+    The run continues from the same array, which is read-only: copy it to change it. At all scales but the last the
+    picture is smaller than the result.
     """
 
     index: int
@@ -76,14 +77,18 @@ def stylize(
         NeurotransferError: the picture does not fit into the memory.
         NotFiniteError: while iterating: a loss became NaN or infinite; the step yielded last is the last good one.
     """
-    paintings = styles if isinstance(styles, tuple) else (styles,)
+    paintings = tuple(styles) if isinstance(styles, (tuple, list)) else (styles,)
     if len(paintings) != 1:
         raise InputError(f"One style was expected, found {len(paintings)}; give one painting.")
+    if session is not None and weights is not None:
+        raise InputError("A session has its weights; give them to `Session`, or give weights without a session.")
     pictures = [open_picture(source, max_pixels) for source in (content, *paintings)]
     first = None if start is None else open_picture(start, max_pixels)
     if plan is None:
         photo_size, *style_sizes = (Size(*picture.size) for picture in pictures)
         plan = make_plan(photo_size, style_sizes, settings, Machine.here(max_memory))
+    if checkpoint is not None:
+        checkpoint.require_fit(settings, plan)
     session = session or Session(weights)
     session.load_weights(plan.layers)
     return Stylization(pictures[0], pictures[1:], first, settings, plan, session, deadline, checkpoint)
@@ -113,6 +118,7 @@ class Stylization(Iterator[Step]):
             self._optimizer = Adam(self._schedule.rate, beta2=settings.beta2, clip=settings.clip)
         self._scale = 0
         self._image: Array | None = None
+        self._broken = False
         if checkpoint is not None:
             self._scale, self._image = checkpoint.scale, checkpoint.image
             self._optimizer.restore(checkpoint.optimizer)
@@ -120,11 +126,23 @@ class Stylization(Iterator[Step]):
         self._steps = self._paint()
 
     def __next__(self) -> Step:
-        return next(self._steps)
+        try:
+            return next(self._steps)
+        except StopIteration:
+            raise
+        except BaseException:
+            self._broken = True  # in the middle of a step
+            raise
 
     def checkpoint(self) -> Checkpoint:
-        """Return the place of the run after the step yielded last; valid as long as it is held."""
-        assert self._image is not None, "a checkpoint follows a step"
+        """Return the place of the run after the step yielded last; valid as long as it is held.
+
+        Raises:
+            NeurotransferError: no step was yielded yet, or one failed since.
+        """
+        if self._image is None or self._broken:
+            reason = "a step failed" if self._broken else "no step was done yet"
+            raise NeurotransferError(f"There is no checkpoint: {reason}; take one after a step.")
         return Checkpoint(self._scale, self._image, self._optimizer.state(), self._schedule.state())
 
     def _paint(self) -> Iterator[Step]:
@@ -168,6 +186,7 @@ class Stylization(Iterator[Step]):
         # A step does not keep the evaluation's gradient: consumers hold it while the next picture is evaluated.
         current = self._optimizer.current
         assert current is not None
+        current.image.flags.writeable = False
         return Step(self._schedule.index, current.image, current.losses, self._schedule.seconds_left())
 
     def _checked(self, evaluation: Evaluation | None, index: int | None = None) -> Evaluation:

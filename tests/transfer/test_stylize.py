@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from neurotransfer import Settings, load_image, preset, stylize
-from neurotransfer.system.errors import InputError, NotFiniteError
+from neurotransfer import Session, Settings, load_image, preset, stylize
+from neurotransfer.system.errors import InputError, NeurotransferError, NotFiniteError
 from neurotransfer.vgg.layers import MEAN_PIXEL
 
 SMALL = Settings(size=64, steps=3, learning_rate=2.0, init="content", noise_ratio=0.0)
@@ -104,3 +104,63 @@ def test_where_nothing_changes_a_run_ends_early_but_never_at_tolerance_0(
 def test_a_photo_too_small_is_refused(painting):
     with pytest.raises(InputError, match="The photo is 20x10 pixels, expected a long side of 32 or more"):
         next(iter(stylize(np.zeros((10, 20, 3)), painting)))
+
+
+def test_a_checkpoint_serves_several_runs(photo, painting):
+    run = stylize(photo, painting, SMALL)
+    next(run), next(run)
+    place = run.checkpoint()
+    *_, unbroken = run
+    for _ in range(2):
+        *_, last = stylize(photo, painting, SMALL, checkpoint=place)
+        assert np.array_equal(last.image, unbroken.image)
+    *_, other = stylize(photo, painting, replace(SMALL, learning_rate=3.0), checkpoint=place)
+    assert not np.array_equal(other.image, unbroken.image)
+
+
+def test_a_picture_of_a_step_cannot_be_changed(photo, painting):
+    step = next(stylize(photo, painting, SMALL))
+    with pytest.raises(ValueError, match="read-only"):
+        step.image *= 0.5
+
+
+def test_a_checkpoint_needs_a_whole_step(photo, painting):
+    run = stylize(photo, painting, replace(SMALL, learning_rate=1e12, clip=False))
+    with pytest.raises(NeurotransferError, match="There is no checkpoint: no step was done yet; take one after a step"):
+        run.checkpoint()
+    next(run)
+    run.checkpoint()
+    with pytest.raises(NotFiniteError):
+        next(run)
+    with pytest.raises(NeurotransferError, match="There is no checkpoint: a step failed"):
+        run.checkpoint()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"size": 48}, r"A checkpoint of 48x36 pixels was expected, found image of shape \(48, 64, 3\)"),
+        ({"optimizer": "lbfgs"}, "A checkpoint of the optimizer lbfgs was expected, found another one's"),
+    ],
+)
+def test_a_checkpoint_of_another_run_is_refused(photo, painting, change, sentence):
+    run = stylize(photo, painting, SMALL)
+    next(run), next(run)
+    with pytest.raises(InputError, match=sentence):
+        stylize(photo, painting, replace(SMALL, **change), checkpoint=run.checkpoint())
+
+
+def test_a_picture_without_any_loss_stays_as_it_is(photo, painting):
+    nothing = replace(SMALL, content_weight=0, style_weight=0, tv_weight=0, range_weight=0, tolerance=0)
+    first, *_, last = stylize(photo, painting, nothing)
+    assert last.index == 3
+    assert last.losses.total == 0
+    assert np.array_equal(first.image, last.image)
+
+
+def test_styles_may_be_a_list_and_weights_belong_to_the_session(photo, painting):
+    assert next(stylize(photo, [painting], SMALL)).index == 0
+    with pytest.raises(InputError, match="One style was expected, found 2"):
+        stylize(photo, [painting, painting], SMALL)
+    with pytest.raises(InputError, match="A session has its weights"):
+        stylize(photo, painting, SMALL, session=Session(), weights="builtin")
