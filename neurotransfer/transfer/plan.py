@@ -88,7 +88,7 @@ class Plan:
             "winograd": self.winograd,
             "memory": self.memory._asdict(),
             "max_memory": self.max_memory,
-            "seconds": round(self.seconds, 1),
+            "seconds": self.seconds,
         }
 
     @classmethod

@@ -140,7 +140,7 @@ class Settings:
         return STEPS[self.optimizer] if self.steps is None else self.steps
 
     def to_json(self) -> dict[str, Any]:
-        """Return the settings as plain values."""
+        """Return the settings as plain values, with the number of steps that None stands for."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         values["steps"] = self.step_count
         values["content_layers"] = dict(self.content_layers)

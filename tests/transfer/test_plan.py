@@ -61,7 +61,7 @@ def test_tiles_of_float32_keep_to_plain_convolutions(precision, memory, winograd
 def test_a_plan_survives_json():
     for found in (plan(), plan(machine=MACHINE._replace(max_memory=1.2e9)), plan(preset("fast"))):
         values = json.loads(json.dumps(found.to_json()))
-        assert Plan.from_json(values) == replace(found, seconds=round(found.seconds, 1))
+        assert Plan.from_json(values) == found
         assert Plan.from_json(values | {"precision": "float64"}) != found
     for name in ("scales", "memory", "layers", "seconds"):
         with pytest.raises((KeyError, TypeError, ValueError)):
