@@ -183,7 +183,7 @@ def absurd(files):
         "heic 60000": files["heic"].replace(struct.pack(">II", 64, 48), struct.pack(">II", 60_000, 60_000)),
         "folder": Path.mkdir,
         "pipe": os.mkfifo,
-        "link to nowhere": lambda path: path.symlink_to("nowhere"),
+        "dangling symlink": lambda path: path.symlink_to("nowhere"),
         "link to itself": lambda path: path.symlink_to(path.name),
         "link to a device": lambda path: path.symlink_to("/dev/zero"),
         "link to random numbers": lambda path: path.symlink_to("/dev/urandom"),

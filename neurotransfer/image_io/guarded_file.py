@@ -26,7 +26,7 @@ _MAX_PIXEL_READS = 2_000_000
 _MAX_BYTES_PER_PIXEL = 16
 """Limits on reads and bytes. Decoders of real files need a tenth of them.
 
-In hostile files, decoders read byte by byte, or collect data without an end, for hours.
+In untrusted files, decoders read byte by byte, or collect data without an end, for hours.
 """
 
 

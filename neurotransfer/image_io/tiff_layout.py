@@ -1,7 +1,7 @@
 """Reads the tags of a TIFF file: what its samples mean and where they are. Reads no pixels.
 
 The specification is TIFF 6.0. The parsers of Pillow and tifffile are not used, because they convert a list of strips of
-any length to Python's integers: tifffile takes 2.4 GB of memory for a hostile file of 120 MB.
+any length to Python's integers: tifffile takes 2.4 GB of memory for an untrusted file of 120 MB.
 """
 
 import struct

@@ -89,4 +89,4 @@ def forgotten_gradients() -> Iterator[None]:
         if isinstance(registry, dict):
             for name in set(registry) - before:
                 if name.startswith("CustomGradient"):
-                    del registry[name]
+                    registry.pop(name, None)

@@ -65,7 +65,7 @@ class View(NamedTuple):
 
 
 Measure = Callable[[Tensor, View], tuple[Tensor, Tensor]]
-"""Values (1, h, w, channels) -> (the values that the network goes on with, the region's share of the measure)."""
+"""Values (1, h, w, channels) -> (the values that the network continues with, the region's share of the measure)."""
 Loss = Callable[[Sequence[Tensor], Sequence[Any], Settings], Tensor]
 """(measures of the whole picture, layer by layer; targets, likewise; settings) -> the unweighted term, a scalar."""
 

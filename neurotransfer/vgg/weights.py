@@ -91,7 +91,7 @@ def load_weights(choice: str | Path | None = None, layers: tuple[str, ...] = LAY
 
     Raises:
         InputError: the file is missing, damaged, or not the convolution part of VGG-19.
-        NeurotransferError: a Keras file is given, and h5py is not cache.
+        NeurotransferError: a Keras file is given, and h5py is not installed.
     """
     return _load(find_weights(choice), layers)
 

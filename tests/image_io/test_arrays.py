@@ -36,7 +36,7 @@ def test_every_mode_becomes_rgb(tmp_path):
 
 
 @pytest.mark.parametrize(("mode", "gray"), [("L", 77), ("1", 255), ("LA", (77, 255))])
-def test_grey_becomes_three_equal_channels(tmp_path, mode, gray):
+def test_gray_becomes_three_equal_channels(tmp_path, mode, gray):
     Image.new(mode, (8, 8), gray).save(tmp_path / "grey.png")
     expected = gray[0] if isinstance(gray, tuple) else gray
     assert np.unique(load_image(tmp_path / "grey.png")).tolist() == [expected]
@@ -153,7 +153,7 @@ def test_long_side_makes_the_picture_just_fit_the_sheet():
     assert long_side_on("10x15", 254, (300, 200)) == 1500
 
 
-def test_jpeg_keeps_full_colour_resolution(tmp_path):
+def test_jpeg_keeps_full_color_resolution(tmp_path):
     image = np.zeros((16, 16, 3), dtype=np.float32)
     image[:, ::2] = (255.0, 0.0, 0.0)
     image[:, 1::2] = (0.0, 0.0, 255.0)

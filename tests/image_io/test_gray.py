@@ -31,7 +31,7 @@ def first_row(path):
         ([0, 100, 200, 255], "u4", [0, 100, 200, 255]),
     ],
 )
-def test_white_point_of_grey_tiff(tmp_path, order, values, kind, expected):
+def test_white_point_of_gray_tiff(tmp_path, order, values, kind, expected):
     row = np.tile(np.array(values, kind), (3, 1))
     tifffile.imwrite(tmp_path / "a.tif", row, photometric="minisblack", byteorder=order)
     assert first_row(tmp_path / "a.tif") == pytest.approx(expected, abs=0.01)
@@ -64,7 +64,7 @@ def test_white_of_12_bit_tiff_is_4095(tmp_path):
         ([-128, 0, 127], "i1", "its samples are signed numbers of 8 bits, of which nothing says how light they are."),
     ],
 )
-def test_grey_with_unknown_black_or_white_is_refused(tmp_path, values, kind, reason):
+def test_gray_with_unknown_black_or_white_is_refused(tmp_path, values, kind, reason):
     tifffile.imwrite(tmp_path / "a.tif", np.array([values], kind), photometric="minisblack")
     with pytest.raises(InputError) as found:
         load_image(tmp_path / "a.tif")

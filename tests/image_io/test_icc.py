@@ -48,7 +48,7 @@ def test_cmyk_profile_is_applied(tmp_path):
     assert np.abs(load_image(tmp_path / "plain.tif")[0] - expected).max() > 20
 
 
-def test_grey_profile_is_applied(tmp_path):
+def test_gray_profile_is_applied(tmp_path):
     Image.new("L", (2, 2), 100).save(tmp_path / "grey.png", icc_profile=icc.gray_profile(1.0))
     expected = icc.encode(np.array(100 / 255))
     assert np.abs(load_image(tmp_path / "grey.png") - expected).max() < 1

@@ -45,7 +45,7 @@ def test_every_layout_of_16_bit_tiff_is_exact(tmp_path, order, planes, options):
 
 @pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "packbits", "zstd"])
 @pytest.mark.parametrize("predictor", [1, 2])
-def test_grey_packed_by_libtiff_is_exact(tmp_path, compression, predictor):
+def test_gray_packed_by_libtiff_is_exact(tmp_path, compression, predictor):
     options = {} if compression == "packbits" else {"tiffinfo": {317: predictor}}
     Image.fromarray(NOISE[..., 0]).save(tmp_path / "a.tif", compression=compression, **options)
     assert np.array_equal(open_picture(tmp_path / "a.tif").colors[..., 0], NOISE[..., 0])

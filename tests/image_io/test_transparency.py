@@ -53,7 +53,7 @@ def test_transparent_color_of_png_becomes_alpha(tmp_path):
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
-def test_transparent_grey_of_png_becomes_alpha(tmp_path, bits):
+def test_transparent_gray_of_png_becomes_alpha(tmp_path, bits):
     white = 2**bits - 1
     with (tmp_path / "a.png").open("wb") as file:
         png.Writer(3, 1, greyscale=True, bitdepth=bits, transparent=1).write(file, [[0, 1, white]])

@@ -109,7 +109,7 @@ def text(path: Path) -> None:
 
 
 def long_number(path: Path) -> None:
-    path.write_text("1234567890" * 4 + " digits of a stranger")
+    path.write_text("1234567890" * 4 + " digits of another program")
 
 
 def spaces(path: Path) -> None:

@@ -24,13 +24,13 @@ def test_mean_and_covariance_become_the_palettes(pictures):
     assert relative(np.cov(image.reshape(-1, 3).T), np.cov(palette.reshape(-1, 3).T)) > 0.2
 
 
-def test_its_own_colours_leave_a_picture_alone(pictures):
+def test_its_own_colors_leave_a_picture_alone(pictures):
     image, palette = pictures
     assert np.abs(recolor(image, image) - image).max() < 0.01
     assert np.abs(recolor(image, palette) - image).max() > 10
 
 
-def test_a_grey_photo_takes_the_mean_and_stays_finite(pictures):
+def test_a_gray_photo_takes_the_mean_and_stays_finite(pictures):
     grey = np.full((20, 20, 3), 100, dtype=np.float32)
     found = recolor(grey, pictures[1])
     assert found.reshape(-1, 3).mean(axis=0) == pytest.approx(pictures[1].reshape(-1, 3).mean(axis=0), abs=0.1)

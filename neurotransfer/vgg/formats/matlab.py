@@ -35,7 +35,10 @@ _NUMERIC = range(6, 16)
 
 
 class MatlabError(Exception):
-    """The file is damaged, hostile, or not of this format; the message says why, as a clause without a full stop."""
+    """The file is damaged, claims what is not there, or is not of this format.
+
+    The message says why, as a clause without a full stop.
+    """
 
 
 def read_matlab(path: Path, names: Collection[str], max_numbers: int) -> dict[str, Value]:
