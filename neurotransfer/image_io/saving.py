@@ -79,12 +79,12 @@ def save_image(
     """Save an sRGB array (height, width, 3) in 0..255, rounded and clipped, with the sRGB profile.
 
     The picture is written to a temporary file in the same folder, which is then renamed: ``path`` never holds half a
-    picture. An existing file is replaced.
+    picture. An existing file is replaced, and keeps its permissions.
 
     Args:
         path: the file; its extension chooses the format.
         image: the picture.
-        text: keys and texts for the text chunks of an 8-bit PNG; other formats leave them out.
+        text: keys and texts (ASCII) for the text chunks of a PNG; other formats leave them out.
         bits: 8, or 16 for PNG and TIFF, where 255 becomes 65535.
         dpi: resolution tag, in pixels per inch; WebP cannot hold it.
         alpha: opacity (height, width) in 0..1, for PNG, WebP and TIFF. ``image`` is the picture composited over
@@ -101,20 +101,20 @@ def save_image(
     kind, options = SAVE_OPTIONS[path.suffix.lower()]
     if alpha is not None and kind in _ALPHA_FORMATS:
         image = np.dstack([uncomposite_white(image, alpha), alpha * np.float32(255.0)])
-    with atomic_file(path) as temporary:
+    with atomic_file(path) as handle:
         try:
             if kind == "TIFF":
-                _save_tiff(temporary, to_uint8(image) if bits == 8 else to_uint16(image), dpi, exif)
+                _save_tiff(handle, to_uint8(image) if bits == 8 else to_uint16(image), dpi, exif)
             elif bits == 16:
-                _save_16_bit_png(temporary, image, dpi, exif)
+                _save_16_bit_png(handle, image, text, dpi, exif)
             else:
-                _save_8_bits(temporary, kind, options, image, text, dpi, exif)
+                _save_8_bits(handle, kind, options, image, text, dpi, exif)
         except ValueError as error:  # Pillow's: the format cannot hold this
             raise NeurotransferError(f"{path} cannot be written: {str(error).rstrip('.')}.") from error
 
 
 def _save_8_bits(
-    path: Path,
+    handle: BinaryIO,
     kind: str,
     options: Mapping[str, Any],
     image: Array,
@@ -130,37 +130,42 @@ def _save_8_bits(
         for key, value in text.items():
             chunks.add_text(key, value)
         options["pnginfo"] = chunks
-    Image.fromarray(to_uint8(image)).save(path, format=kind, **options)
+    Image.fromarray(to_uint8(image)).save(handle, format=kind, **options)
 
 
 class _PngWriter(png.Writer):  # type: ignore[misc]
-    """A PNG writer that adds the chunks iCCP (the sRGB profile) and eXIf."""
+    """A PNG writer that adds the chunks iCCP (the sRGB profile), tEXt and eXIf."""
 
+    text: Mapping[str, str] = MappingProxyType({})
     exif = b""
 
     def write_preamble(self, outfile: BinaryIO) -> None:
         """Write the chunks that stand before the pixels."""
         super().write_preamble(outfile)
         png.write_chunk(outfile, b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile()))
+        for key, value in self.text.items():
+            png.write_chunk(outfile, b"tEXt", f"{key}\0{value}".encode("ascii"))
         if self.exif:
             png.write_chunk(outfile, b"eXIf", self.exif)
 
 
-def _save_16_bit_png(path: Path, image: Array, dpi: float | None, exif: Image.Exif | None) -> None:
+def _save_16_bit_png(
+    handle: BinaryIO, image: Array, text: Mapping[str, str] | None, dpi: float | None, exif: Image.Exif | None
+) -> None:
     height, width, channels = image.shape
     density = round(dpi / _INCH) if dpi else None
     writer = _PngWriter(
         width, height, greyscale=False, alpha=channels == 4, bitdepth=16,
         x_pixels_per_unit=density, y_pixels_per_unit=density, unit_is_meter=bool(density),
     )  # fmt: skip
+    writer.text = text or {}
     writer.exif = as_bytes(exif).removeprefix(_EXIF_HEADER) if exif else b""
-    with path.open("wb") as handle:
-        writer.write(handle, (to_uint16(row).ravel() for row in image))
+    writer.write(handle, (to_uint16(row).ravel() for row in image))
 
 
-def _save_tiff(path: Path, image: NDArray[Any], dpi: float | None, exif: Image.Exif | None) -> None:
+def _save_tiff(handle: BinaryIO, image: NDArray[Any], dpi: float | None, exif: Image.Exif | None) -> None:
     tifffile.imwrite(
-        path,
+        handle,
         image,
         software=False,
         photometric="rgb",

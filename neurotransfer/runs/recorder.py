@@ -151,8 +151,8 @@ class Recorder:
     def _save_log(self, status: str) -> None:
         if self._paths.log is not None:
             self._require_folder()
-            with atomic_file(self._paths.log) as temporary:
-                temporary.write_text(json.dumps(self.run_log(status), indent=1) + "\n", encoding="utf-8")
+            with atomic_file(self._paths.log) as handle:
+                handle.write((json.dumps(self.run_log(status), indent=1) + "\n").encode())
 
     def _save_state(self) -> None:
         folder = self._paths.folder

@@ -1,24 +1,26 @@
-"""Where a run's files go: decided, checked and claimed before anything is computed. Touches nothing that exists."""
+"""Where a run's files go: decided, checked and claimed before anything is computed. Touches nobody else's file."""
 
 import os
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from neurotransfer.image_io.saving import check_extension, check_size
+from neurotransfer.runs.earlier_run import clear, is_abandoned
 from neurotransfer.system.errors import InputError
-from neurotransfer.system.files import TEMPORARY_NAME
+from neurotransfer.system.files import new_file, require_unlinked
+from neurotransfer.system.lock import NAME as LOCK
 from neurotransfer.system.lock import FolderLock
 from neurotransfer.system.size import Size
 
 DEFAULT_SNAPSHOT_EVERY = 20
 
+_OWNERS = 0o600  # permissions to read and to write
+
 MAX_STEM_BYTES = 60
 """Bytes of each picture's name in the name of a run folder: file systems allow 255, some 143."""
-
-_OURS = r"\d+\.png|final\.png|run\.json|state\.npz"
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ def claim_output(
 
     ``output`` is a file if it ends with a picture's extension, else a folder that gets a folder of its own for the
     run: claimed here, with a number added to its name rather than touching an earlier run. Not even ``overwrite``
-    replaces one of the ``inputs``, or clears a folder that holds one.
+    replaces one of the ``inputs``, clears a folder that holds one, follows a link, or replaces in a folder what no run
+    made.
 
     Raises:
         InputError: the extension is unknown or does not hold ``size`` (width, height) or ``bits`` a channel, the file
@@ -84,19 +87,22 @@ def _beside_file(path: Path, every: int, inputs: Iterable[Path], *, overwrite: b
     if (path.exists() and not path.is_file()) or (every and snapshots.exists() and not snapshots.is_dir()):
         raise InputError(f"{path} cannot be made with its snapshots in {snapshots}; choose another --output.")
     for taken in (path, snapshots) if every else (path,):
-        if taken.exists() and not overwrite:
+        if os.path.lexists(taken) and not overwrite:
             raise InputError(f"{taken} exists already and stays as it is; choose another name, or give --overwrite.")
+        require_unlinked(taken)
     for source in inputs:
         if source.resolve() == path.resolve() or (every and source.resolve().parent == snapshots.resolve()):
             raise InputError(
                 f"{source} is what --overwrite would replace, and the run needs it; choose another --output."
             )
     _check_writable(path.parent)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.exists():
+        path.parent.mkdir(parents=True)
+        _check_writable(path.parent)
     if not every:
         return OutputPaths(path, snapshots, every, None, overwrite)
-    snapshots.mkdir(exist_ok=overwrite)
-    return OutputPaths(path, snapshots, every, None, overwrite, FolderLock(snapshots))
+    lock = _claim_earlier(snapshots) if snapshots.exists() else _claim_new(snapshots)
+    return OutputPaths(path, snapshots, every, None, overwrite, lock)
 
 
 def in_folder(folder: Path, snapshot_every: int, lock: FolderLock, *, overwrite: bool = False) -> OutputPaths:
@@ -106,10 +112,12 @@ def in_folder(folder: Path, snapshot_every: int, lock: FolderLock, *, overwrite:
 
 def free_name(path: Path) -> Path:
     """Return ``path``, or the first of ``name-2``, ``name-3``, ... that does not exist."""
-    candidate, number = path, 2
-    while os.path.lexists(candidate):  # a dangling symlink belongs to somebody, too
-        candidate, number = path.with_name(f"{path.stem}-{number}{path.suffix}"), number + 1
-    return candidate
+    return next(name for name in _names(path) if not os.path.lexists(name))  # a dangling link is somebody's, too
+
+
+def _names(path: Path) -> Iterator[Path]:
+    yield path
+    yield from (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(2))
 
 
 def release(paths: OutputPaths) -> None:
@@ -124,31 +132,55 @@ def _claim_folder(parent: Path, name: str, inputs: Iterable[Path], *, overwrite:
     _check_writable(parent)
     folder = parent / name
     if overwrite and folder.is_dir():
+        require_unlinked(folder)
         for path in inputs:
             if path.resolve().parent == folder.resolve():
                 raise InputError(f"{path} lies in the folder that --overwrite is to clear; copy it elsewhere first.")
-        lock = FolderLock(folder)
-        # Other people's pictures may be numbered, too. A run that was killed has no log, but its state.
-        ours = any((folder / name).exists() for name in ("run.json", "state.npz"))
-        for old in folder.iterdir():
-            if ours and (re.fullmatch(_OURS, old.name) or TEMPORARY_NAME.fullmatch(old.name)):
-                old.unlink()
-        return folder, lock
-    while True:
-        folder = free_name(parent / name)
+        return folder, _claim_earlier(folder)
+    for folder in _names(parent / name):
         try:
-            folder.mkdir(parents=True)
+            return folder, _claim_abandoned(folder) if os.path.lexists(folder) else _claim_new(folder)
         except FileExistsError:
-            if os.path.lexists(folder):  # another run took the name just now
-                continue
-            raise InputError(
-                f"The folder {parent} cannot be made: it is a dangling symlink; choose another --output."
-            ) from None
+            if not os.path.lexists(folder):
+                raise InputError(
+                    f"The folder {parent} cannot be made: it is a dangling symlink; choose another --output."
+                ) from None
         except OSError as error:
             raise InputError(
                 f"The folder {folder} cannot be made: {error.strerror}; choose another --output."
             ) from None
-        return folder, FolderLock(folder)
+    raise AssertionError("names never end")
+
+
+def _claim_new(folder: Path) -> FolderLock:
+    folder.mkdir(parents=True)
+    try:
+        return FolderLock(folder)
+    except BaseException:  # it cannot be used: no empty folder stays
+        with suppress(OSError):
+            (folder / LOCK).unlink(missing_ok=True)
+            folder.rmdir()
+        raise
+
+
+def _claim_earlier(folder: Path) -> FolderLock:
+    lock = FolderLock(folder)
+    try:
+        clear(folder)
+    except BaseException:
+        lock.release()
+        raise
+    return lock
+
+
+def _claim_abandoned(folder: Path) -> FolderLock:
+    """Take a folder over from a run that was killed before it saved anything; raise FileExistsError if it is none."""
+    if is_abandoned(folder):
+        with suppress(InputError):  # its run is at work
+            lock = FolderLock(folder, strict=True)
+            clear(folder)
+            return lock
+    raise FileExistsError
 
 
 def _check_writable(folder: Path) -> None:
@@ -158,10 +190,18 @@ def _check_writable(folder: Path) -> None:
         existing = existing.parent
     if not existing.is_dir():
         raise InputError(f"The output folder {folder} cannot be made: {existing} is a file; choose another --output.")
-    if not os.access(existing, os.W_OK | os.X_OK):
+    try:
+        with new_file(existing) as (_, handle):
+            mode = os.fstat(handle.fileno()).st_mode
+    except OSError:
         raise InputError(
             f"The output folder {folder} cannot be written to: {existing.absolute()} is not writable; "
             "choose another --output."
+        ) from None
+    if mode & _OWNERS != _OWNERS:
+        raise InputError(
+            f"Files made in {existing.absolute()} could not be read by you, since the umask takes the permission away; "
+            "run: umask 022"
         )
 
 

@@ -43,7 +43,7 @@ def save_state(folder: Path, state: State) -> None:
         arrays["image"] = state.checkpoint.image
         arrays |= {f"optimizer.{key}": value for key, value in state.checkpoint.optimizer.items()}
     text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
-    with atomic_file(folder / NAME) as temporary, temporary.open("wb") as handle:
+    with atomic_file(folder / NAME) as handle:
         np.savez(handle, facts=text, **arrays)
 
 

@@ -1,5 +1,6 @@
 """A lock on a folder, so that one process at a time works in it; the system releases it when its owner dies."""
 
+import errno
 import logging
 import os
 import re
@@ -13,6 +14,8 @@ logger = logging.getLogger(__name__)
 
 NAME = "run.lock"
 
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
+"""What file systems without locks answer: some of NFS and FUSE."""
 _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
@@ -21,13 +24,15 @@ class FolderLock:
 
     The file ``run.lock`` holds the owner's process id. The id only serves messages: what counts is the system's lock
     on the file, so the file of a killed process keeps nobody out. A file of that name that holds anything else, or is a
-    link, a pipe or a device, belongs to somebody else and stays as it is.
+    link, a pipe or a device, belongs to somebody else and stays as it is. Where the file system has no locks, nobody is
+    kept out, and a warning says so; if ``strict``, the folder is refused.
 
     Raises:
         InputError: another process, named in the message, holds the folder; or the folder cannot be locked.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, strict: bool = False) -> None:
+        self._strict = strict
         self._path = folder / NAME
         self._handle: int | None = None
         try:
@@ -80,10 +85,17 @@ class FolderLock:
         self._require_ours(stat.S_ISREG(os.fstat(handle).st_mode))
         try:
             locked = lock_descriptor(handle, blocking=False)  # unlike FileLock it neither opens nor truncates the file
-        except OSError as error:  # some network file systems know no locks
-            raise InputError(
-                f"The folder {self._path.parent} cannot be locked ({error.strerror}); choose another folder."
-            ) from None
+        except OSError as error:
+            if self._strict or error.errno not in _NO_LOCKS:
+                raise InputError(
+                    f"The folder {self._path.parent} cannot be locked ({error.strerror}); choose another folder."
+                ) from None
+            logger.warning(
+                "The folder %s cannot be locked (%s): let no other run work in it meanwhile.",
+                self._path.parent,
+                error.strerror,
+            )
+            locked = True
         if not locked:
             # Windows forbids to read the locked byte, which is the first one: the tag begins with a space.
             owner = self._tag(handle, start=1).strip()

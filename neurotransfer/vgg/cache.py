@@ -190,6 +190,6 @@ def remove() -> int:
 
 
 def _write(found: CacheEntry) -> CacheEntry:
-    with atomic_file(folder() / _ENTRY) as temporary:
-        temporary.write_text(json.dumps(asdict(found), indent=1) + "\n", encoding="utf-8")
+    with atomic_file(folder() / _ENTRY) as handle:
+        handle.write((json.dumps(asdict(found), indent=1) + "\n").encode())
     return found

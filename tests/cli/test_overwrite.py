@@ -1,5 +1,7 @@
 """What --overwrite replaces, and what it does not touch."""
 
+import stat
+
 from neurotransfer.image_io.arrays import load_image
 from tests.cli.conftest import QUICK, files
 
@@ -15,11 +17,15 @@ def test_overwriting_a_run_replaces_its_snapshots(command, photo, painting, tmp_
     folder = tmp_path / "output" / "photo-painting"
     run = ("run", "-c", photo, "-s", painting, "--size", "48", "--overwrite")
     folder.mkdir(parents=True)
-    (folder / "99.png").write_text("of somebody else")
+    (folder / "letter.txt").write_text("of somebody else")
     assert command(*run, "--steps", "2", "--snapshot-every", "2").returncode == 0
-    assert files(folder) == ["0.png", "2.png", "99.png", "final.png", "run.json", "state.npz"]
+    assert files(folder) == ["0.png", "2.png", "final.png", "letter.txt", "run.json", "state.npz"]
+    (folder / "final.png").chmod(0o600)
+    before = (folder / "final.png").read_bytes()
     assert command(*run, "--steps", "1", "--snapshot-every", "0").returncode == 0
-    assert files(folder) == ["final.png", "run.json", "state.npz"]
+    assert files(folder) == ["final.png", "letter.txt", "run.json", "state.npz"]
+    assert (folder / "final.png").read_bytes() != before
+    assert stat.S_IMODE((folder / "final.png").stat().st_mode) == 0o600
 
 
 def test_overwrite_does_not_clear_a_folder_that_holds_an_input(command, photo, painting):
@@ -49,4 +55,5 @@ def test_overwrite_does_not_replace_an_input(command, photo, painting):
         assert done.returncode == 2
         assert f"{name} is what --overwrite would replace, and the run needs it" in done.stderr
         assert name.read_bytes() == before
+    inside.unlink()
     assert command("run", "-c", photo, "-s", painting, "-o", "r.png", "--overwrite", *QUICK).returncode == 0

@@ -169,8 +169,8 @@ def test_a_failed_save_leaves_the_old_file_and_no_other(tmp_path):
     path = tmp_path / "kept.png"
     path.write_bytes(b"old")
     with pytest.raises(NeurotransferError, match=r"kept\.png cannot be written: No space left on device\."):
-        with atomic_file(path) as temporary:
-            temporary.write_bytes(b"half")
+        with atomic_file(path) as handle:
+            handle.write(b"half")
             raise OSError(28, "No space left on device")
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["kept.png"]

@@ -1,5 +1,6 @@
 """One process at a time holds a folder; whatever else lies under the lock's name stays as it is."""
 
+import errno
 import logging
 import os
 import socket
@@ -148,10 +149,28 @@ def test_a_folder_that_is_gone_cannot_be_locked(tmp_path):
         FolderLock(tmp_path / "gone")
 
 
-def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):
-    def refuse(*_, **__):
-        raise OSError(38, os.strerror(38))
+def refusing(number):
+    """A file system that answers so when it is asked for a lock."""
 
-    monkeypatch.setattr(filelock, "lock_descriptor", refuse)
-    with pytest.raises(InputError, match=r"cannot be locked \(Function not implemented\); choose another folder"):
+    def refuse(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    return refuse
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_told_and_used(tmp_path, monkeypatch, caplog, number):
+    monkeypatch.setattr(filelock, "lock_descriptor", refusing(number))
+    lock = FolderLock(tmp_path)
+    lock.require()
+    assert f"{tmp_path} cannot be locked ({os.strerror(number)}): let no other run work in it meanwhile." in caplog.text
+    lock.release()
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InputError, match=r"cannot be locked \(.*\); choose another folder"):
+        FolderLock(tmp_path, strict=True)
+
+
+def test_another_failure_to_lock_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(filelock, "lock_descriptor", refusing(errno.EIO))
+    with pytest.raises(InputError, match=r"cannot be locked \(Input/output error\); choose another folder"):
         FolderLock(tmp_path)

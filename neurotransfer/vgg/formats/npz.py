@@ -64,5 +64,5 @@ def write_npz(path: Path, arrays: Mapping[str, Any], *, compressed: bool = False
     Raises:
         NeurotransferError: it cannot be written.
     """
-    with atomic_file(path) as temporary, temporary.open("wb") as handle:
+    with atomic_file(path) as handle:
         (np.savez_compressed if compressed else np.savez)(handle, allow_pickle=False, **arrays)
