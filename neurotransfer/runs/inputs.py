@@ -1,9 +1,11 @@
 """What goes into a run and what is wanted of its files: typed facts that job, state and run log hold whole."""
 
+import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from neurotransfer.image_io.arrays import open_picture
 from neurotransfer.image_io.reading import Picture
@@ -11,6 +13,7 @@ from neurotransfer.image_io.saving import ALPHAS
 from neurotransfer.runs.print_sizes import PAPERS
 from neurotransfer.runs.samples import PAINTING, PHOTO
 from neurotransfer.system.errors import InputError
+from neurotransfer.system.facts import read_fields
 from neurotransfer.system.files import sha256_of
 from neurotransfer.transfer.settings import INITS
 
@@ -29,14 +32,31 @@ class InputFile:
         """Return the file with its hash."""
         return replace(self, sha256=sha256_of(self.path))
 
-    def to_json(self, *, folders: bool) -> dict[str, str]:
-        """Return path and hash as plain values; without ``folders``, only the name of the file."""
-        return {"file": str(self.path.absolute()) if folders else self.path.name, "sha256": self.sha256}
+    def to_json(self, folder: Path | None) -> dict[str, str]:
+        """Return path and hash as plain values: the path as `seen_from` the folder; None: only the name of the file."""
+        return {"file": seen_from(folder, self.path) if folder else self.path.name, "sha256": self.sha256}
 
     @classmethod
-    def from_json(cls, values: Mapping[str, str]) -> Self:
-        """Return the file of `to_json`."""
-        return cls(Path(values["file"]), str(values["sha256"]))
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Return the file of `to_json`; a path that was seen from a folder is relative."""
+        return cls(*read_fields(_StoredFile, values, "a picture file"))
+
+
+class _StoredFile(NamedTuple):
+    file: Path
+    sha256: str
+
+
+def seen_from(folder: Path, path: Path) -> str:
+    """Return ``path`` relative to ``folder``, or absolute where they have no folder but the root in common.
+
+    A relative path names no folder above both, such as the user's own, and holds when they are moved together.
+    """
+    there, here = path.parent.resolve() / path.name, folder.resolve()
+    with suppress(ValueError):  # on two drives
+        if len(Path(os.path.commonpath((here, there))).parts) > 1:
+            return os.path.relpath(there, here)
+    return str(there)
 
 
 class Pictures(NamedTuple):
@@ -91,22 +111,32 @@ class Inputs:
             start=self.start and self.start.hashed(),
         )
 
-    def to_json(self, *, folders: bool) -> dict[str, Any]:
-        """Return the files as plain values; without ``folders``, only their names and hashes."""
+    def below(self, folder: Path) -> Self:
+        """Return the inputs with relative paths taken from ``folder``."""
+        here = folder.resolve()
+
+        def found(file: InputFile) -> InputFile:
+            return replace(file, path=Path(os.path.normpath(here / file.path)))
+
+        return replace(
+            self,
+            content=found(self.content),
+            styles=tuple(found(style) for style in self.styles),
+            start=self.start and found(self.start),
+        )
+
+    def to_json(self, folder: Path | None) -> dict[str, Any]:
+        """Return the files as plain values, their paths as `InputFile.to_json` has them."""
         return {
-            "content": self.content.to_json(folders=folders),
-            "styles": [style.to_json(folders=folders) for style in self.styles],
-            "start": self.start and self.start.to_json(folders=folders),
+            "content": self.content.to_json(folder),
+            "styles": [style.to_json(folder) for style in self.styles],
+            "start": self.start and self.start.to_json(folder),
         }
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Return the inputs of `to_json`."""
-        return cls(
-            InputFile.from_json(values["content"]),
-            tuple(InputFile.from_json(style) for style in values["styles"]),
-            InputFile.from_json(values["start"]) if values["start"] else None,
-        )
+        """Return the inputs of `to_json`; raises `FactError` for anything else."""
+        return read_fields(cls, values, "inputs")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +155,7 @@ class OutputOptions:
     """Name of a sheet that the picture is to fill, one of `PAPERS`: sets the size, with `dpi` or 300."""
     dpi: float | None = None
     """Resolution noted in the files, pixels per inch."""
-    bits: int = 8
+    bits: Literal[8, 16] = 8
     """Depth of the final picture: 8, or 16 for PNG and TIFF."""
     alpha: str = "keep"
     """The photo's transparency: ``keep`` puts it back into the result, ``flatten`` lays it on white."""
@@ -152,8 +182,8 @@ class OutputOptions:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Return the options of `to_json`; raises TypeError for other names."""
-        return cls(**values)
+        """Return the options of `to_json`; raises `FactError` or, for a value out of its range, `InputError`."""
+        return read_fields(cls, values, "options")
 
 
 DEFAULT_INPUTS = Inputs()

@@ -1,22 +1,28 @@
-"""``state.npz``: all that a run needs to be resumed. Whole or absent, like every file of a run."""
+"""``state.npz``: all that a run needs to be resumed. Whole or absent, like every file of a run.
+
+What is read is untrusted: one schema, the fields of `_Facts`, is checked whole before anything else is done.
+"""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from neurotransfer.runs.run_info import RunInfo
-from neurotransfer.system.errors import InputError, reason_of
+from neurotransfer.system.errors import InputError, NeurotransferError, reason_of
+from neurotransfer.system.facts import FactError, read_fields
 from neurotransfer.system.files import atomic_file
+from neurotransfer.system.npz import ArchiveError, Arrays, open_zip
 from neurotransfer.transfer.checkpoint import Checkpoint
 
 NAME = "state.npz"
-VERSION = 8
-HISTORY_KEYS = ("losses", "seconds")
-"""What a state keeps of the steps that are done."""
+VERSION = 9
+MAX_FACTS = 300_000_000
+"""Bytes of the facts; a step takes some 200."""
+_IMAGE, _OPTIMIZER = "image", "optimizer."
 
 
 @dataclass(frozen=True)
@@ -30,21 +36,47 @@ class State:
     """None: no step was done yet."""
 
 
+class _Record(NamedTuple):
+    losses: tuple[Mapping[str, float], ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class _Schedule:
+    index: int
+    counts: tuple[int, ...]
+    done: tuple[int, ...]
+    origin: int
+
+
+class _Place(NamedTuple):
+    scale: int
+    schedule: _Schedule
+    optimizer: tuple[str, ...]
+    """The names of its arrays."""
+
+
+class _Facts(NamedTuple):
+    version: int
+    info: Mapping[str, Any]
+    record: _Record
+    place: _Place | None
+
+
 def save_state(folder: Path, state: State) -> None:
     """Write the state, uncompressed: pictures of floats hardly shrink.
 
     Raises:
         NeurotransferError: the file cannot be written; an earlier one stays.
     """
-    facts: dict[str, Any] = {"version": VERSION, "info": state.info.to_json(), "record": dict(state.record)}
-    arrays: dict[str, Any] = {}
-    if state.checkpoint is not None:
-        facts |= {"scale": state.checkpoint.scale, "schedule": state.checkpoint.schedule}
-        arrays["image"] = state.checkpoint.image
-        arrays |= {f"optimizer.{key}": value for key, value in state.checkpoint.optimizer.items()}
+    place, arrays = None, {}
+    if (checkpoint := state.checkpoint) is not None:
+        place = {"scale": checkpoint.scale, "schedule": checkpoint.schedule, "optimizer": list(checkpoint.optimizer)}
+        arrays = {_IMAGE: checkpoint.image, **{_OPTIMIZER + key: value for key, value in checkpoint.optimizer.items()}}
+    facts = {"version": VERSION, "info": state.info.to_json(folder), "record": dict(state.record), "place": place}
     text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
     with atomic_file(folder / NAME) as handle:
-        np.savez(handle, facts=text, **arrays)
+        np.savez(handle, allow_pickle=False, facts=text, **arrays)
 
 
 def find_state(folder: Path) -> Path:
@@ -65,45 +97,48 @@ def load_state(folder: Path) -> State:
     """Return the state of the run in ``folder``.
 
     Raises:
-        InputError: there is none, it cannot be read, or it is not what `save_state` wrote.
+        InputError: there is none, it may not be read, or another version of the program made it.
+        NeurotransferError: it is damaged: not what `save_state` wrote.
     """
     path = find_state(folder)
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        facts = json.loads(arrays.pop("facts").tobytes())
-    except Exception as error:  # zip and array readers raise nearly anything on damaged files
+        with open_zip(path) as archive:
+            arrays = Arrays(archive, stored=True)
+            values = json.loads(arrays.read("facts", MAX_FACTS).tobytes())
+            version = values.get("version", VERSION) if isinstance(values, dict) else VERSION
+            if version == VERSION:
+                return _state(read_fields(_Facts, values, "the state"), arrays, folder)
+    except PermissionError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); make it readable to you.") from None
+    except Exception as error:  # zip, array and JSON readers raise nearly anything on damaged files
         raise damaged(folder, error) from None
-    if not isinstance(facts, dict):
-        raise damaged(folder, TypeError(f"expected names and values, found a {type(facts).__name__}"))
-    if facts.get("version") != VERSION:
-        raise InputError(
-            f"{path} is of version {facts.get('version')}, expected {VERSION}: made by another version of the program."
-        )
-    try:
-        record = {key: facts["record"][key] for key in HISTORY_KEYS}
-        return State(RunInfo.from_json(facts["info"]), record, _checkpoint(facts, arrays))
-    except (LookupError, TypeError, ValueError, AttributeError, InputError) as error:
-        raise damaged(folder, error) from None
-
-
-def _checkpoint(facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> Checkpoint | None:
-    if "image" not in arrays:  # killed before its first step
-        return None
-    optimizer = {name.removeprefix("optimizer."): array for name, array in arrays.items() if name != "image"}
-    values = facts["schedule"]
-    schedule = {
-        "index": int(values["index"]),
-        "counts": [int(count) for count in values["counts"]],
-        "done": [int(count) for count in values["done"]],
-        "origin": int(values["origin"]),
-    }
-    return Checkpoint(int(facts["scale"]), arrays["image"], optimizer, schedule)
-
-
-def damaged(folder: Path, error: Exception) -> InputError:
-    """Return the sentence about a state that is not what `save_state` wrote."""
-    return InputError(
-        f"{folder / NAME} cannot be read ({type(error).__name__}: {reason_of(error)}); the run can only be started "
-        "again."
+    raise InputError(
+        f"{path} is of version {version!s:.20}, expected {VERSION}: made by another version of the program."
     )
+
+
+def _state(facts: _Facts, arrays: Arrays, folder: Path) -> State:
+    info, place = RunInfo.from_json(facts.info, folder), facts.place
+    steps = facts.record.losses
+    numbers = [step.get("step") for step in steps if {"total", "seconds"} <= set(step) == set(steps[0])]
+    if numbers != list(range(place.schedule.index + 1 if place else 0)):
+        raise FactError("the record does not hold the losses of each step that is done")
+    names = {_IMAGE, *(_OPTIMIZER + name for name in place.optimizer)} if place else set()
+    if arrays.names != {"facts", *names}:
+        raise FactError("the arrays are not those that the state names")
+    record = {"losses": [dict(step) for step in steps], "seconds": facts.record.seconds}
+    if place is None:
+        return State(info, record, None)
+    entries = 3 * info.plan.size.pixels
+    optimizer = {name: arrays.read(_OPTIMIZER + name, entries) for name in place.optimizer}
+    schedule = asdict(place.schedule) | {"counts": list(place.schedule.counts), "done": list(place.schedule.done)}
+    checkpoint = Checkpoint(place.scale, arrays.read(_IMAGE, entries), optimizer, schedule)
+    checkpoint.require_fit(info.settings, info.plan)
+    return State(info, record, checkpoint)
+
+
+def damaged(folder: Path, error: Exception) -> NeurotransferError:
+    """Return the sentence about a state that is not what `save_state` wrote."""
+    told = isinstance(error, (FactError, ArchiveError, InputError))  # in our own words
+    reason = reason_of(error) if told else f"{type(error).__name__}: {reason_of(error)}"
+    return NeurotransferError(f"{folder / NAME} is damaged ({reason}); the run can only be started again.")

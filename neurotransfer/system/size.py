@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+from neurotransfer.system.facts import Between
 
 if TYPE_CHECKING:  # the help page knows sizes and must not wait for NumPy
     from neurotransfer.system.array import Array
 
 
+_SIDES = Between(1, 1 << 24)
+
+
 class Size(NamedTuple):
     """Width and height in pixels. The other order, (height, width), is an array's shape and nothing else."""
 
-    width: int
-    height: int
+    width: Annotated[int, _SIDES]
+    height: Annotated[int, _SIDES]
 
     @property
     def pixels(self) -> int:

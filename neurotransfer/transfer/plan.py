@@ -5,9 +5,10 @@ The check before a run, the run itself, `evaluate`, the forecast and `resume` re
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from neurotransfer.system.cpu import choose_precision, product_rate
+from neurotransfer.system.facts import FactError, read_fields
 from neurotransfer.system.memory import allowance
 from neurotransfer.system.size import Size
 from neurotransfer.transfer.forecast import expected_seconds
@@ -49,7 +50,7 @@ class Plan:
     scales: tuple[Scale, ...]
     layers: tuple[str, ...]
     """Every layer of the network that is computed, in network order."""
-    precision: str
+    precision: Literal["float32", "bfloat16"]
     """Of the convolutions: ``float32`` or ``bfloat16``."""
     winograd: bool
     """Whether large convolutions are Winograd convolutions."""
@@ -93,23 +94,23 @@ class Plan:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Return the plan of `to_json`; raises KeyError, TypeError or ValueError for anything else."""
-        return cls(
-            tuple(
-                Scale(
-                    Size(*map(int, scale["size"])),
-                    tuple(Size(*map(int, size)) for size in scale["style_sizes"]),
-                    int(scale["steps"]),
-                )
-                for scale in values["scales"]
-            ),
-            tuple(map(str, values["layers"])),
-            str(values["precision"]),
-            bool(values["winograd"]),
-            MemoryPlan(**values["memory"]),
-            float(values["max_memory"]),
-            float(values["seconds"]),
-        )
+        """Return the plan of `to_json`; raises `FactError` for anything else."""
+        derived = ("size", "steps")
+        return read_fields(cls, {name: value for name, value in values.items() if name not in derived}, "plan")
+
+    def require_fit(self, settings: Settings, content: Size, styles: Sequence[Size]) -> None:
+        """Raise `FactError` unless this may be the plan for these settings and pictures of these sizes."""
+        scales = _scales(result_size(content, settings), styles, settings)
+        if (self.scales, self.layers) != (scales, needed_layers(settings)):
+            raise FactError("the plan is not that of its settings and pictures")
+
+
+def _scales(size: Size, styles: Sequence[Size], settings: Settings) -> tuple[Scale, ...]:
+    sizes = scale_sizes(size, settings)
+    return tuple(
+        Scale(scale, tuple(style_size(style, scale, settings) for style in styles), steps)
+        for scale, steps in zip(sizes, share_steps(settings.step_count, len(sizes)), strict=True)
+    )
 
 
 def make_plan(
@@ -129,11 +130,7 @@ def make_plan(
     if precision == "auto":
         precision = "bfloat16" if machine.bfloat16 else "float32"
     memory = plan_memory(size, settings, precision, machine.max_memory, (content, *styles))
-    sizes = scale_sizes(size, settings)
-    scales = tuple(
-        Scale(scale, tuple(style_size(style, scale, settings) for style in styles), steps)
-        for scale, steps in zip(sizes, share_steps(settings.step_count, len(sizes)), strict=True)
-    )
+    scales = _scales(size, styles, settings)
     seconds = expected_seconds(
         [(scale.size, scale.steps) for scale in scales], layers, precision, memory.max_tile_pixels, machine.flops
     )

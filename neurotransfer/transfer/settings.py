@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Literal, Self
 
 from neurotransfer.system.errors import InputError
+from neurotransfer.system.facts import read_fields
 from neurotransfer.vgg.layers import check_layer
 
 LayerWeights = tuple[tuple[str, float], ...]
@@ -149,8 +150,8 @@ class Settings:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Return the settings of `to_json`; raises TypeError for other names, `InputError` for bad values."""
-        return cls(**values)
+        """Return the settings of `to_json`; raises `FactError` or, for a value out of its range, `InputError`."""
+        return read_fields(cls, values, "settings")
 
 
 def _option(name: str) -> str:

@@ -13,6 +13,7 @@ from neurotransfer.runs.recorder import Recorder
 from neurotransfer.runs.run_folder import release
 from neurotransfer.runs.run_info import RunInfo
 from neurotransfer.system.errors import InputError
+from neurotransfer.system.facts import FactError
 from neurotransfer.transfer.plan import Plan
 from neurotransfer.transfer.settings import Settings
 from tests.runs.conftest import add_step, facts_of, run_info
@@ -41,19 +42,27 @@ def through_json(value):
     ids=["another photo", "another content", "a start picture", "two styles"],
 )
 def test_inputs_survive_json(inputs, other):
-    assert Inputs.from_json(through_json(inputs.to_json(folders=True))) == inputs
-    assert Inputs.from_json(through_json(other.to_json(folders=True))) == other != inputs
+    folder = Path("/runs/here")
+    assert Inputs.from_json(through_json(inputs.to_json(folder))).below(folder) == inputs
+    assert Inputs.from_json(through_json(other.to_json(folder))).below(folder) == other != inputs
 
 
 def test_inputs_without_folders_keep_names_and_hashes():
-    found = Inputs.from_json(through_json(INPUTS.to_json(folders=False)))
+    found = Inputs.from_json(through_json(INPUTS.to_json(None)))
     assert [(file.path, file.sha256) for file in found] == [(Path(file.path.name), file.sha256) for file in INPUTS]
 
 
-def test_relative_paths_are_absolute_where_folders_are_kept(monkeypatch, tmp_path):
+def test_paths_are_relative_to_the_run_where_they_share_a_folder(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    found = Inputs.from_json(Inputs.of(Path("a.png"), Path("b.png"), start=Path("c.png")).to_json(folders=True))
-    assert [file.path for file in found] == [tmp_path / name for name in ("a.png", "b.png", "c.png")]
+    folder = tmp_path / "out" / "run"
+    values = Inputs.of(Path("a.png"), Path("out/b.png"), start=Path("/c.png")).to_json(folder)
+    assert [file["file"] for file in (values["content"], *values["styles"], values["start"])] == [
+        "../../a.png",
+        "../b.png",
+        "/c.png",
+    ]
+    found = Inputs.from_json(through_json(values)).below(folder)
+    assert [file.path for file in found] == [tmp_path / "a.png", tmp_path / "out" / "b.png", Path("/c.png")]
 
 
 def test_hashed_inputs_have_the_hash_of_every_file(tmp_path):
@@ -74,7 +83,7 @@ def test_output_options_survive_json(name):
 
 
 def test_unknown_output_option_is_refused():
-    with pytest.raises(TypeError, match="strength"):
+    with pytest.raises(FactError, match="options holds the unknown 'strength'"):
         OutputOptions.from_json(OPTIONS.to_json() | {"strength": 3})
 
 
@@ -114,7 +123,7 @@ def test_plans_of_other_settings_differ_after_json():
 def test_plan_without_a_value_is_refused(key):
     values = run_info().plan.to_json()
     del values[key]
-    with pytest.raises(KeyError, match=key):
+    with pytest.raises(FactError, match=f"plan lacks '{key}'"):
         Plan.from_json(values)
 
 
@@ -122,10 +131,11 @@ def test_plan_without_a_value_is_refused(key):
 def test_run_info_survives_json(settings):
     info = run_info(settings, **OPTIONS.to_json())
     info = replace(info, inputs=INPUTS, plan=rounded(info.plan), cores=77, max_pixels=1_000_000)
-    assert RunInfo.from_json(through_json(info.to_json())) == info
+    folder = Path("/runs/here")
+    assert RunInfo.from_json(through_json(info.to_json(folder)), folder) == info
     for changes in ({"cores": 1}, {"max_pixels": None}, {"options": OutputOptions()}, {"inputs": Inputs()}):
         other = replace(info, **changes)
-        assert RunInfo.from_json(through_json(other.to_json())) != info, changes
+        assert RunInfo.from_json(through_json(other.to_json(folder)), folder) != info, changes
 
 
 def test_recipe_has_no_facts_of_the_machine():
@@ -154,4 +164,4 @@ def test_files_for_others_name_no_folder(photo, painting, tmp_path):
         assert str(tmp_path) not in text
         names = [file.path.name for file in Inputs.from_json(json.loads(text)["inputs"])]
         assert names == ["photo.png", "painting.png", "start.png"]
-    assert facts_of(folder / "state.npz")["info"]["inputs"]["start"]["file"] == str(start)
+    assert facts_of(folder / "state.npz")["info"]["inputs"]["start"]["file"] == "../../start.png"

@@ -17,7 +17,7 @@ from neurotransfer.runs.recorder import Recorder
 from neurotransfer.runs.resume import prepare_resumed
 from neurotransfer.runs.run_folder import release
 from neurotransfer.runs.runner import run_job
-from neurotransfer.system.errors import NeurotransferError, RunInterruptedError
+from neurotransfer.system.errors import InputError, NeurotransferError, RunInterruptedError
 from neurotransfer.transfer.plan import make_plan
 from neurotransfer.transfer.schedule import Schedule, extended
 from neurotransfer.transfer.settings import Settings
@@ -154,7 +154,7 @@ def test_truncated_state_is_one_sentence(command, finished, tmp_path):
     state = tmp_path / finished / "state.npz"
     state.write_bytes(state.read_bytes()[:3000])
     done = command("resume", finished, "--more", "2")
-    assert (done.returncode, "cannot be read" in done.stderr, "Traceback" in done.stderr) == (2, True, False)
+    assert (done.returncode, "state.npz is damaged (" in done.stderr, done.stderr.count("\n")) == (1, True, 1)
 
 
 def test_resume_keeps_plan_and_weights_in_other_surroundings(photo, painting, tmp_path, monkeypatch, caplog):
@@ -233,7 +233,90 @@ def test_resumed_run_with_other_memory_is_planned_again(unfinished, monkeypatch)
 def test_resume_removes_only_temporary_files_of_runs(command, photo, painting, tmp_path):
     folder = tmp_path / "out" / FOLDER
     command("run", *STEADY, "--steps", "1", "-q", "-o", "out/")
-    for name in (".letter.tmp", ".0123abcd.77.tmp", ".89efabcd.7.tmp"):
+    for name in (".letter.tmp", ".0123abcd.77.tmp", f".neurotransfer-{'0' * 16}.tmp", f".neurotransfer-{'7' * 16}.tmp"):
         (folder / name).touch()
     assert command("resume", f"out/{FOLDER}", "--more", "1").returncode == 0
-    assert [path.name for path in folder.glob(".*")] == [".letter.tmp"]
+    assert sorted(path.name for path in folder.glob(".*")) == [".0123abcd.77.tmp", ".letter.tmp"]
+
+
+def paint(photo, painting, output):
+    """The folder of a finished run of one step, made in this process."""
+    settings = Settings(size=48, steps=1, precision="float32")
+    return run_job(prepare(Job(Inputs.of(photo, painting), settings, str(output)))).picture.parent
+
+
+def more(folder):
+    return run_job(prepare_resumed(folder, more=1))
+
+
+@pytest.mark.parametrize("missing", ["run.json", "final.png"])
+def test_run_killed_at_its_very_end_gets_what_is_missing(missing, photo, painting, tmp_path):
+    """Between the last state and the log, or even the picture: the same bytes, without a step more."""
+    folder = paint(photo, painting, tmp_path / "out")
+    before, whole = (folder / "final.png").read_bytes(), losses(folder)
+    (folder / missing).unlink()
+    assert run_job(prepare_resumed(folder)).picture == folder / "final.png"
+    assert (folder / "final.png").read_bytes() == before
+    assert losses(folder) == whole
+    assert json.loads((folder / "run.json").read_text())["status"] == "finished"
+    with pytest.raises(InputError, match="is finished; --more"):
+        prepare_resumed(folder)
+    more(folder)
+    assert (folder / "final.png").read_bytes() != before
+
+
+def test_folder_with_one_run_stands_for_it_and_one_with_several_names_them(photo, painting, tmp_path, caplog):
+    caplog.set_level("INFO")
+    folder, above = paint(photo, painting, tmp_path / "out"), tmp_path / "out"
+    more(above)
+    assert f"The run is {folder}, the only one in {above}." in caplog.text
+    assert len(losses(folder)) == 3
+    for number in range(2, 9):
+        shutil.copytree(folder, above / f"{FOLDER}-{number}")
+    names = ", ".join([FOLDER, *(f"{FOLDER}-{number}" for number in range(2, 6))])
+    with pytest.raises(InputError) as caught:
+        more(above)
+    assert str(caught.value) == f"{above} holds 8 runs ({names}, ...); give the folder of one, such as {folder}."
+    assert not list(tmp_path.rglob("run.lock"))
+
+
+def test_resume_replaces_no_file_that_no_run_made(photo, painting, tmp_path):
+    folder = paint(photo, painting, tmp_path / "out")
+    shutil.copy(photo, folder / "2019.png")
+    with pytest.raises(InputError, match=r"2019\.png has the name of a run's file, but no run of this program made it"):
+        more(folder)
+    (folder / "2019.png").unlink()
+    more(folder)
+
+
+def test_run_moved_with_its_pictures_is_resumed_and_one_moved_alone_names_the_picture(photo, painting, tmp_path):
+    """Paths in the state are relative: they hold for a copy of the whole, and name no folder above it."""
+    folder, home = paint(photo, painting, tmp_path / "out"), tmp_path / "whole"
+    assert str(tmp_path) not in json.dumps(facts_of(folder / "state.npz"))
+    home.mkdir()
+    for path in (photo, painting, tmp_path / "out"):
+        path.rename(home / path.name)
+    more(home / "out" / FOLDER)
+    (home / "out" / FOLDER).rename(tmp_path / "alone")
+    with pytest.raises(InputError, match="There is no picture"):
+        more(tmp_path / "alone")
+
+
+def test_links_on_the_way_to_a_run_do_not_mislead_its_paths(photo, painting, tmp_path):
+    (tmp_path / "elsewhere" / "deep").mkdir(parents=True)
+    (tmp_path / "out").symlink_to("elsewhere/deep")
+    paint(photo, painting, tmp_path / "out")
+    more(tmp_path / "out" / FOLDER)
+    more(tmp_path / "elsewhere" / "deep" / FOLDER)
+
+
+def test_state_without_permission_is_told_as_that(photo, painting, tmp_path, monkeypatch):
+    """Simulated: the tests may run as a user whom no permission stops."""
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    folder = paint(photo, painting, tmp_path / "out")
+    monkeypatch.setattr("neurotransfer.runs.state.open_zip", refuse)
+    with pytest.raises(InputError, match=r"state.npz cannot be read \(Permission denied\); make it readable to you\."):
+        more(folder)
