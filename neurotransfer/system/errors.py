@@ -3,11 +3,22 @@
 A message says what happened, what was expected, what was found, and what to do.
 """
 
+_MAX_LETTERS = 700
+_ENDING = 250
+"""Of a message: what happened stands at its beginning, what to do at its end."""
+
 
 class NeurotransferError(Exception):
-    """Something failed while working: exit code 1."""
+    """Something failed while working: exit code 1. Of an overlong message, the middle is left out."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        """Return the message, no longer than a few hundred letters: file names and claims may be of any length."""
+        message = super().__str__()
+        if len(message) <= _MAX_LETTERS:
+            return message
+        return f"{message[: _MAX_LETTERS - _ENDING - 5]} ... {message[-_ENDING:]}"
 
 
 class InputError(NeurotransferError):

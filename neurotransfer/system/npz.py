@@ -14,7 +14,8 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 _MAX_DIRECTORY = 1_000_000  # bytes: of some 10,000 members
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Of compression: those that NumPy and Keras use."""
 _PIECE = 1 << 20  # bytes read at once
 
 
@@ -58,7 +59,7 @@ class Arrays:
 
     def __init__(self, archive: zipfile.ZipFile, *, stored: bool = False) -> None:
         self._archive = archive
-        self._methods = _METHODS[:1] if stored else _METHODS
+        self._methods = METHODS[:1] if stored else METHODS
         self.names = frozenset(name.removesuffix(".npy") for name in archive.namelist())
 
     def read(self, name: str, max_entries: int) -> NDArray[Any]:

@@ -5,13 +5,13 @@ computation. The format is detected from the first bytes, not from the file name
 """
 
 import logging
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from neurotransfer.system.errors import InputError, NeurotransferError
 from neurotransfer.system.files import sha256_of
+from neurotransfer.system.npz import open_zip
 from neurotransfer.vgg import cache
 from neurotransfer.vgg.formats.keras import INSIDE, read_keras, read_keras_archive
 from neurotransfer.vgg.formats.matconvnet import OFFICIAL_NAME, read_matconvnet
@@ -124,9 +124,9 @@ def _reader(path: Path) -> Callable[[Path], tuple[Kernels, tuple[float, float, f
     if not start.startswith(b"PK"):
         return read_matconvnet
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(path) as archive:
             return read_keras_archive if INSIDE in archive.namelist() else read_npz
-    except (zipfile.BadZipFile, NotImplementedError, ValueError):
+    except Exception:  # a damaged archive
         return read_npz  # it reports what is wrong
 
 

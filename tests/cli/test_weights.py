@@ -234,7 +234,9 @@ def test_archives_of_objects_are_not_unpickled(tmp_path):
             return open, (str(tmp_path / "sprung"), "w")
 
     np.savez(tmp_path / "trap.npz", **{"conv1_1.kernel": np.array([Trap()], dtype=object)})
-    with pytest.raises(NeurotransferError, match="cannot be read as a NumPy archive: Object arrays"):
+    with pytest.raises(
+        NeurotransferError, match=r"cannot be read as a NumPy archive: conv1_1\.kernel does not hold numbers"
+    ):
         load_weights(tmp_path / "trap.npz")
     assert not (tmp_path / "sprung").exists()
     with np.load(tmp_path / "trap.npz", allow_pickle=True) as archive:

@@ -170,3 +170,19 @@ def test_a_mutation_changes_the_file_and_a_seed_repeats_it():
     whole = bases()["newer"]
     assert mutated(whole, 3) == mutated(whole, 3) != mutated(whole, 4)
     assert sum(mutated(whole, seed) != whole for seed in range(50)) > 45
+
+
+def test_a_file_of_many_arrays_is_refused_before_they_fill_the_memory(path):
+    """A megabyte whose arrays unpack to 0.8 GB, each no larger than an honest one."""
+    cells = np.empty((1, 24), dtype=object)
+    for index in range(24):
+        cells[0, index] = np.zeros((1, 2_300_000))
+    savemat(path, {"layers": cells}, do_compression=True)
+    assert path.stat().st_size < 1e6
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="its arrays hold more than 200 MB"):
+            load_weights(path)
+        assert tracemalloc.get_traced_memory()[1] < 300e6
+    finally:
+        tracemalloc.stop()

@@ -8,13 +8,13 @@ import math
 import re
 import shutil
 import tempfile
-import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from neurotransfer.system.errors import NeurotransferError, reason_of
+from neurotransfer.system.npz import METHODS, open_zip
 from neurotransfer.vgg.kernels import MAX_NUMBERS, Kernels, WrongNetworkError, checked
 from neurotransfer.vgg.layers import LAYERS, MEAN_PIXEL
 
@@ -39,7 +39,9 @@ def read_keras_archive(path: Path) -> tuple[Kernels, tuple[float, float, float],
     """The same of a ``.keras`` archive."""
     with tempfile.TemporaryFile() as unpacked:  # HDF5 seeks a lot, which is slow in a compressed member
         try:
-            with zipfile.ZipFile(path) as archive:
+            with open_zip(path) as archive:
+                if archive.getinfo(INSIDE).compress_type not in METHODS:  # others may claim gigabytes to unpack into
+                    raise WrongNetworkError("cannot be read: they are compressed in another way than Keras does")
                 if archive.getinfo(INSIDE).file_size > MAX_BYTES:
                     raise WrongNetworkError(f"unpack to more than {MAX_BYTES // 10**6} MB")
                 with archive.open(INSIDE) as member:

@@ -21,6 +21,8 @@ Value = Any
 
 MAX_BYTES = 800_000_000
 """Bytes read from one file, after decompression; the official one has 580 million."""
+MAX_KEPT = 200_000_000
+"""Bytes of the arrays that are returned; the convolution part of the official file has 80 million."""
 MAX_PARTS = 100_000
 """Matrices, and top-level elements, in one file; the official one has some 3000."""
 MAX_DEPTH = 16
@@ -125,13 +127,16 @@ class _Budget:
     """How many bytes and parts may still be read from one file."""
 
     def __init__(self) -> None:
-        self._bytes, self._parts = MAX_BYTES, MAX_PARTS
+        self._bytes, self._kept, self._parts = MAX_BYTES, MAX_KEPT, MAX_PARTS
 
-    def take(self, *, count: int = 0, parts: int = 0) -> None:
+    def take(self, *, count: int = 0, kept: int = 0, parts: int = 0) -> None:
         self._bytes -= count
+        self._kept -= kept
         self._parts -= parts
         if self._bytes < 0:
             raise MatlabError(f"it holds more than {MAX_BYTES // 10**6} MB")
+        if self._kept < 0:
+            raise MatlabError(f"its arrays hold more than {MAX_KEPT // 10**6} MB")
         if self._parts < 0:
             raise MatlabError(f"it holds more than {MAX_PARTS} parts")
 
@@ -251,6 +256,7 @@ class _Reader:
         kind, data = self._data(8 * count)
         if kind not in _NUMBERS:
             raise MatlabError("an array is not made of numbers")
+        self._budget.take(kept=len(data))
         dtype = np.dtype(self._order + _NUMBERS[kind])
         if len(data) != count * dtype.itemsize:
             raise MatlabError(f"an array of shape {shape} has {len(data)} bytes, expected {count * dtype.itemsize}")

@@ -4,7 +4,6 @@ The kernels are (3, 3, in, out) for RGB input; a missing ``mean_pixel`` is that 
 The built-in weights and the installed full ones are such files.
 """
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,9 @@ import numpy as np
 
 from neurotransfer.system.errors import reason_of
 from neurotransfer.system.files import atomic_file
-from neurotransfer.vgg.kernels import Kernel, Kernels, WrongNetworkError, checked, checked_mean
+from neurotransfer.system.npz import Arrays, open_zip
+from neurotransfer.vgg.kernels import MAX_NUMBERS, Kernel, Kernels, WrongNetworkError, checked, checked_mean
 from neurotransfer.vgg.layers import KERNEL_SHAPES, LAYERS, MEAN_PIXEL
-
-MAX_BYTES = 800_000_000
-"""Of all members of an archive together, unpacked."""
 
 
 def read_npz(path: Path, layers: tuple[str, ...] = LAYERS) -> tuple[Kernels, tuple[float, float, float], str]:
@@ -27,35 +24,31 @@ def read_npz(path: Path, layers: tuple[str, ...] = LAYERS) -> tuple[Kernels, tup
         WrongNetworkError: it is not such an archive, or another network's.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(member.file_size for member in archive.infolist())
-        if unpacked > MAX_BYTES:
-            raise WrongNetworkError(f"unpack to {unpacked // 10**6} MB, expected {MAX_BYTES // 10**6} at most")
-        with np.load(path, allow_pickle=False) as content:
-            plain = f"{LAYERS[0]}.kernel" in content
+        with open_zip(path) as archive:
+            content = Arrays(archive)
+            plain = f"{LAYERS[0]}.kernel" in content.names
             kernels = {name: _plain(content, name) if plain else _coded(content, name) for name in layers}
-            mean = checked_mean(content["mean_pixel"]) if "mean_pixel" in content else MEAN_PIXEL
+            mean = checked_mean(content.read("mean_pixel", 3)) if "mean_pixel" in content.names else MEAN_PIXEL
     except WrongNetworkError:
         raise
-    except KeyError as error:
-        raise WrongNetworkError(f"are not those of VGG-19: {error.args[0]}") from None
     except Exception as error:  # untrusted input: zip and array readers may raise anything
         raise WrongNetworkError(f"cannot be read as a NumPy archive: {reason_of(error)}") from None
     return kernels, mean, "full precision" if plain else "one byte a weight"
 
 
-def _plain(content: Mapping[str, Any], name: str) -> Kernel:
-    return checked(name, content[f"{name}.kernel"], content[f"{name}.bias"])
+def _plain(content: Arrays, name: str) -> Kernel:
+    kernel, bias = (content.read(f"{name}.{part}", MAX_NUMBERS) for part in ("kernel", "bias"))
+    return checked(name, kernel, bias)
 
 
-def _coded(content: Mapping[str, Any], name: str) -> Kernel:
-    codebook, codes = content[f"{name}.codebook"], content[f"{name}.codes"]
+def _coded(content: Arrays, name: str) -> Kernel:
+    codebook, codes, bias = (content.read(f"{name}.{part}", MAX_NUMBERS) for part in ("codebook", "codes", "bias"))
     if codes.dtype != np.uint8 or codes.shape != KERNEL_SHAPES[name] or codebook.shape != (256,):
         raise WrongNetworkError(
             f"layer {name} has codes {codes.dtype} {codes.shape} and a codebook {codebook.shape}, "
             f"expected uint8 {KERNEL_SHAPES[name]} and (256,)"
         )
-    return checked(name, codebook[codes], content[f"{name}.bias"])
+    return checked(name, codebook[codes], bias)
 
 
 def write_npz(path: Path, arrays: Mapping[str, Any], *, compressed: bool = False) -> None:
