@@ -13,6 +13,7 @@ from neurotransfer.cli.option_types import DURATION, PATH
 from neurotransfer.cli.options import option
 from neurotransfer.cli.progress import download_progress
 from neurotransfer.system.errors import InputError, NeurotransferError
+from neurotransfer.system.files import require_unlinked
 
 if TYPE_CHECKING:  # NumPy, which the module imports, would delay --help
     from neurotransfer.vgg.cache import CacheEntry
@@ -56,8 +57,10 @@ def fetch(addresses: tuple[str, ...], sha256: str | None, timeout: float, quiet:
             path, address = download_weights(addresses or ADDRESSES, sha256, folder, timeout=timeout, report=report)
         try:
             entry = install(path, address)
-        finally:
-            path.unlink(missing_ok=True)
+        except InputError:  # it is no network; after anything else, the next fetch installs it
+            path.unlink()
+            raise
+        path.unlink()
     _report_installed(entry, quiet=quiet)
 
 
@@ -124,6 +127,7 @@ def quantize(choice: str | None, output: Path, overwrite: bool, as_json: bool) -
         raise InputError(f"--output must be a file name that ends with .npz; found {str(output)!r}.")
     if os.path.lexists(output) and not overwrite:  # a dangling symlink exists, too
         raise InputError(f"{output} exists; give another --output, or --overwrite.")
+    require_unlinked(output)
     if not output.parent.is_dir():
         raise InputError(f"The folder {output.parent} does not exist; make it first.")
     from neurotransfer.vgg.formats.npz import write_npz

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from neurotransfer.system.errors import InputError, NeurotransferError
-from neurotransfer.system.files import TEMPORARY_NAME, atomic_file, sha256_of
+from neurotransfer.system.files import TEMPORARY_NAME, atomic_file, is_plain_file, sha256_of
 from neurotransfer.system.lock import NAME as LOCK
 from neurotransfer.system.lock import FolderLock
 from neurotransfer.vgg.formats.npz import write_npz
@@ -34,6 +34,8 @@ _OURS = re.compile(
     )
 )
 """Names of the files that this program writes into the folder."""
+_EMPTY = re.compile(r"tmp[a-z0-9_]{8}")
+"""Names of the empty files that downloads with pooch leave there when they are killed."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,9 @@ def folder_to_fill() -> Iterator[Path]:
             raise InputError(
                 f"Full weights from {found.source} are installed already; run 'neurotransfer weights remove' first."
             )
+        for file in path.iterdir():
+            if TEMPORARY_NAME.fullmatch(file.name) or _is_empty(file):
+                file.unlink()
         yield path
     finally:
         lock.release()
@@ -179,7 +184,7 @@ def remove() -> int:
     size = 0
     try:
         for file in path.iterdir():
-            if _OURS.fullmatch(file.name):
+            if _OURS.fullmatch(file.name) or _is_empty(file):
                 size += file.lstat().st_size
                 file.unlink()
     except OSError as error:
@@ -187,6 +192,10 @@ def remove() -> int:
     with suppress(OSError):  # it is a link, or holds other files
         path.rmdir()
     return size
+
+
+def _is_empty(file: Path) -> bool:
+    return _EMPTY.fullmatch(file.name) is not None and is_plain_file(file) and file.stat().st_size == 0
 
 
 def _write(found: CacheEntry) -> CacheEntry:

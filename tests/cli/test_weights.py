@@ -12,6 +12,7 @@ import pytest
 from neurotransfer.system.errors import NeurotransferError
 from neurotransfer.system.lock import FolderLock
 from neurotransfer.vgg.cache import entry, used_by_runs
+from neurotransfer.vgg.download import download_weights
 from neurotransfer.vgg.layers import LAYERS
 from neurotransfer.vgg.weights import find_weights, load_weights
 from tests.vgg.matconvnet import matconvnet, write
@@ -242,3 +243,31 @@ def test_archives_of_objects_are_not_unpickled(tmp_path):
     with np.load(tmp_path / "trap.npz", allow_pickle=True) as archive:
         archive["conv1_1.kernel"]
     assert (tmp_path / "sprung").exists(), "the trap would have worked"
+
+
+def test_a_fetch_killed_while_it_installs_does_not_fetch_again(command, npz, cache, address):
+    """The file is whole and verified; by the second fetch, the server has it no more."""
+    digest = hashlib.sha256(npz.read_bytes()).hexdigest()
+    url = f"{address.replace('//', '//me:s3cret@')}/mine.npz"
+    cache.mkdir(parents=True)
+    download_weights([url], digest, cache, timeout=5, report=lambda *_: None)
+    npz.unlink()
+    line = ("weights", "fetch", "--url", url, "--sha256")
+    assert command(*line, "0" * 64).returncode == 1, "another file is asked for"
+    done = command(*line, digest)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in cache.iterdir()) == ["vgg19-full.json", "vgg19-full.npz"]
+    assert "s3cret" not in done.stdout + done.stderr + (cache / "vgg19-full.json").read_text()
+    assert entry().source == f"{address}/mine.npz"
+
+
+def test_what_killed_writers_left_is_cleared(command, npz, cache):
+    cache.mkdir(parents=True)
+    left, others = [f".neurotransfer-{'0' * 16}.tmp", "tmpab12_x9z"], ["tmpab12_x9y", "tmp.txt", "letter"]
+    for clear in (("import", npz), ("remove",)):
+        for name in (*left, *others):
+            (cache / name).touch()
+        (cache / "tmpab12_x9y").write_text("not empty")
+        assert command("weights", *clear).returncode == 0
+        assert {path.name for path in cache.iterdir()} >= set(others)
+        assert not {path.name for path in cache.iterdir()} & set(left)

@@ -1,5 +1,6 @@
 """`weights fetch` against a server that truncates, lies, stalls, resets, redirects and serves web pages."""
 
+import base64
 import hashlib
 import http.server
 import re
@@ -10,12 +11,13 @@ import struct
 import subprocess
 import threading
 import time
+from email.utils import formatdate
 
 import pytest
 
 from neurotransfer.system.errors import InputError, NeurotransferError
 from neurotransfer.vgg import download as module
-from neurotransfer.vgg.download import ADDRESSES, KNOWN_MD5, download_weights
+from neurotransfer.vgg.download import ADDRESSES, KNOWN_MD5, download_weights, public
 
 CONTENT = bytes(range(256)) * 4000  # 1 MB
 CHUNK = 1 << 16  # bytes that are written at once
@@ -121,6 +123,44 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
 
+    def refuse(self, status, **headers):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def nothing(self):
+        self.refuse(204)
+
+    def multiple(self):
+        self.refuse(300)
+
+    def nowhere(self):
+        self.refuse(301)
+
+    def unchanged(self):
+        self.refuse(304)
+
+    def tired(self):
+        self.refuse(429)
+
+    def patient(self):
+        self.refuse(429, Retry_After="3600")
+
+    def tomorrow(self):
+        self.refuse(503, Retry_After=formatdate(time.time() + 80_000, usegmt=True))
+
+    def tired_once(self):
+        return self.refuse(429, Retry_After="1") if self.first() else self.whole()
+
+    def busy_once(self):
+        return self.refuse(503, Retry_After="odd") if self.first() else self.whole()
+
+    def private(self):
+        self.server.secrets.append(self.headers.get("Authorization"))
+        self.whole()
+
     def missing(self):
         self.send_error(404)
 
@@ -132,7 +172,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def server(monkeypatch):
     monkeypatch.setattr(module, "FIRST_PAUSE", 0.01)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as found:
-        found.requests, found.stop = [], threading.Event()
+        found.requests, found.secrets, found.stop = [], [], threading.Event()
         found.handle_error = lambda *_: None  # a client that goes away is what is tested
         thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -152,7 +192,7 @@ def parts(folder):
     return [path.suffix for path in folder.iterdir()]
 
 
-@pytest.mark.parametrize("verb", ["whole", "moved", "truncates", "rangeless", "stalls_once"])
+@pytest.mark.parametrize("verb", ["whole", "moved", "truncates", "rangeless", "stalls_once", "tired_once", "busy_once"])
 def test_the_file_arrives_whole_and_verified(server, tmp_path, verb):
     path, address = get(server, tmp_path, verb)
     assert path.read_bytes() == CONTENT
@@ -195,8 +235,15 @@ def test_the_next_call_resumes_the_partial_download(server, tmp_path):
         ("elsewhere", "cannot be fetched from"),
         ("stalls", "stopped sending"),
         ("resets", "broke the connection off"),
-        ("missing", "answered with the HTTP status 404"),
-        ("broken", "answered with the HTTP status 503"),
+        ("missing", r"answered with the HTTP status 404 \(Not Found\)"),
+        ("broken", r"answered with the HTTP status 503 \(Service Unavailable\)"),
+        ("nothing", r"answered without the file \(HTTP status 204\)"),
+        ("multiple", r"redirects to nowhere \(HTTP status 300\)"),
+        ("nowhere", r"redirects to nowhere \(HTTP status 301\)"),
+        ("unchanged", r"redirects to nowhere \(HTTP status 304\)"),
+        ("tired", r"answered with the HTTP status 429 \(Too Many Requests\)"),
+        ("patient", r"answered with the HTTP status 429 \(Too Many Requests\) and asks to try again in 3600 s"),
+        ("tomorrow", r"answered with the HTTP status 503 \(Service Unavailable\) and asks to try again in \d{5} s"),
     ],
 )
 def test_what_goes_wrong_is_one_sentence_and_nothing_is_kept(server, tmp_path, verb, reason):
@@ -210,11 +257,13 @@ def test_what_goes_wrong_is_one_sentence_and_nothing_is_kept(server, tmp_path, v
 
 
 def test_a_body_without_a_length_is_cut_off_at_the_limit(server, tmp_path, monkeypatch):
-    assert get(server, tmp_path, "says_no_length")[0].read_bytes() == CONTENT
+    path, _ = get(server, tmp_path, "says_no_length")
+    assert path.read_bytes() == CONTENT
+    path.unlink()
     monkeypatch.setattr(module, "MAX_BYTES", len(CONTENT) - 1)
     with pytest.raises(NeurotransferError, match="sends more than 1 MB"):
         get(server, tmp_path, "says_no_length")
-    assert parts(tmp_path) == [".download"], "the one before"
+    assert parts(tmp_path) == []
     assert len(server.requests) == 2, "it is not asked again"
 
 
@@ -297,3 +346,81 @@ def test_an_untrusted_certificate_is_refused(server, tmp_path, monkeypatch):
 def test_unusable_addresses_and_hashes_are_refused(tmp_path, address, sha256, sentence):
     with pytest.raises(InputError, match=sentence):
         download_weights([address], sha256, tmp_path, timeout=1, report=lambda *_: None)
+
+
+def test_a_whole_file_that_was_not_installed_is_not_fetched_again(server, tmp_path):
+    path, _ = get(server, tmp_path, "whole")
+    asked = len(server.requests)
+    assert get(server, tmp_path, "whole")[0] == path
+    assert len(server.requests) == asked
+    path.write_bytes(CONTENT[:-1])
+    assert get(server, tmp_path, "whole")[0].read_bytes() == CONTENT
+    assert len(server.requests) == asked + 1
+
+
+@pytest.mark.parametrize("suffix", [".part", ".download"])
+@pytest.mark.parametrize("whole", [False, True], ids=["other content", "the file's content"])
+def test_what_is_fetched_is_written_through_no_link(server, tmp_path, suffix, whole):
+    folder, victim = tmp_path / "cache", tmp_path / "victim"
+    folder.mkdir()
+    name = get(server, folder, "whole")[0].with_suffix(suffix)
+    name.unlink(missing_ok=True)
+    name.with_suffix(".download").unlink(missing_ok=True)
+    victim.write_bytes(CONTENT if whole else b"precious")
+    before = victim.read_bytes()
+    name.symlink_to(victim)
+    path, _ = get(server, folder, "whole")
+    assert path.read_bytes() == CONTENT
+    assert not path.is_symlink()
+    assert victim.read_bytes() == before
+    assert parts(folder) == [".download"]
+
+
+SECRET = "s3cret"
+
+
+@pytest.mark.parametrize("verb", ["missing", "private"])
+def test_user_secret_and_query_of_an_address_are_sent_and_told_nobody(server, tmp_path, verb, caplog):
+    caplog.set_level("DEBUG", "neurotransfer")
+    address = server.url.replace("//", f"//me:{SECRET}@") + f"/{verb}/file.mat?key={SECRET}#{SECRET}"
+    shown = f"{server.url}/{verb}/file.mat?..."
+    if verb == "missing":
+        with pytest.raises(NeurotransferError) as caught:
+            download_weights([address], SHA256, tmp_path, timeout=1, report=lambda *_: None)
+        assert shown in str(caught.value)
+        assert SECRET not in str(caught.value) + caplog.text
+    else:
+        path, told = download_weights([address], SHA256, tmp_path, timeout=1, report=lambda *_: None)
+        assert told == shown
+        assert SECRET not in path.name + caplog.text
+        assert base64.b64decode(server.secrets[0].removeprefix("Basic ")) == f"me:{SECRET}".encode()
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://host/file.mat", "https://host/file.mat"),
+        ("https://host:8443/@me/file.mat", "https://host:8443/@me/file.mat"),
+        (f"https://me:{SECRET}@host/file.mat?", "https://host/file.mat"),
+        (f"http://{SECRET}@[::1]:80/file.mat?a={SECRET}&b=c", "http://[::1]:80/file.mat?..."),
+        (f"ftp://me:{SECRET}@host/file.mat", "ftp://host/file.mat"),
+        (f"http://me:{SECRET}/{SECRET}@host/file.mat", "http://host/file.mat"),
+        (f"me:{SECRET}@host/file.mat", "host/file.mat"),
+        (f"https://me:{SECRET}\n@host:99999/file.mat", "https://host:99999/file.mat"),
+    ],
+)
+def test_addresses_are_told_without_what_may_be_secret(address, shown):
+    assert public(address) == shown
+
+
+def test_an_unusable_address_is_told_without_its_secret(tmp_path):
+    with pytest.raises(InputError, match=r"found 'ftp://host/file\.mat'") as caught:
+        download_weights([f"ftp://me:{SECRET}@host/file.mat"], None, tmp_path, timeout=1, report=lambda *_: None)
+    assert SECRET not in str(caught.value)
+
+
+def test_tls_to_a_plain_port_is_told_from_a_bad_certificate(server, tmp_path):
+    address = f"https://127.0.0.1:{server.server_port}/whole/file.mat"
+    with pytest.raises(NeurotransferError, match=r"file\.mat does not speak TLS there") as caught:
+        download_weights([address], SHA256, tmp_path, timeout=1, report=lambda *_: None)
+    assert "certificate" not in str(caught.value)

@@ -76,6 +76,8 @@ def test_the_command_writes_a_loadable_archive_and_replaces_nothing_unasked(comm
     assert (tmp_path / "small.npz").read_bytes() == before
     (tmp_path / "link.npz").symlink_to("nowhere/at/all.npz")
     assert command("weights", "quantize", "-o", "link.npz", NEUROTRANSFER_OVERWRITE="1").returncode == 2
+    done = command("weights", "quantize", "-o", "link.npz", "--overwrite")
+    assert (done.returncode, "link.npz is a link, which --overwrite does not follow" in done.stderr) == (2, True)
     assert (tmp_path / "link.npz").is_symlink()
     missing = command("weights", "quantize", NEUROTRANSFER_OUTPUT="output/")  # meant for runs
     assert "Missing option '-o'" in missing.stderr
