@@ -22,6 +22,7 @@ from neurotransfer.transfer.schedule import Schedule
 from neurotransfer.transfer.session import Session
 from neurotransfer.transfer.settings import DEFAULT, Settings
 from neurotransfer.transfer.start import start_picture
+from neurotransfer.transfer.tones import in_tones
 from neurotransfer.vgg.weights import Weights
 
 logger = logging.getLogger(__name__)
@@ -153,14 +154,14 @@ class Stylization(Iterator[Step]):
             if index > begin and image is not None:
                 image = np.clip(resize(image, scale.size), 0.0, 255.0)
                 self._optimizer.resize(partial(resize, size=scale.size))
-            content = pixels(self._content, scale.size)
-            style = pixels(self._styles[0], scale.style_sizes[0])
+            content, style = pixels(self._content, scale.size), pixels(self._styles[0], scale.style_sizes[0])
             if image is None:
                 image = start_picture(self._settings, content, style, self._start)
-            objective = self._session.objective(self._settings, self._plan, content, style)
+            whole = self._session.objective(self._settings, self._plan, content, style)
+            objective = in_tones(whole, content, style)
             del content, style  # of a large picture, hundreds of megabytes
             self._optimizer.current = self._checked(objective(image, gradient=self._schedule.left(index) > 0))
-            self._scale, self._image = index, image
+            self._scale, self._image = index, self._optimizer.current.image
             del image
             if index == begin:  # later scales begin with the last step, enlarged
                 yield self._step()
