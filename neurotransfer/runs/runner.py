@@ -67,6 +67,14 @@ def _paint(
     """Run through the steps; return what ended them early, if anything did."""
     job = prepared.job
     index = 0
+
+    def interrupted() -> RunInterruptedError:
+        return RunInterruptedError(stop.number, f"Interrupted at step {index} of {prepared.steps}.")
+
+    def stop_between_tiles() -> None:
+        if stop.number:
+            raise interrupted()
+
     try:
         if setup is not None:
             setup()
@@ -79,6 +87,7 @@ def _paint(
             plan=prepared.plan,
             deadline=job.time_budget and prepared.begun + job.time_budget,
             checkpoint=prepared.previous.checkpoint if prepared.previous else None,
+            between_tiles=stop_between_tiles,
         )
         for step in run:
             index = step.index
@@ -94,7 +103,7 @@ def _paint(
     except Exception as error:  # a mistake in the program must not cost the picture either
         recorder.discard_state()
         return error if isinstance(error, NeurotransferError) else _explained(error, index, prepared.steps)
-    return RunInterruptedError(stop.number, f"Interrupted at step {index} of {prepared.steps}.")
+    return interrupted()
 
 
 def _explained(error: Exception, index: int, steps: int) -> NeurotransferError:

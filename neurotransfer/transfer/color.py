@@ -7,6 +7,8 @@ from neurotransfer.system.array import Array
 
 _NOISE_VARIANCE = 1.0
 """Added to every variance, in squared units of 0..255: a gray picture has no color to stretch."""
+_PART = 65_536
+"""Pixels converted to float64 at once."""
 
 
 def recolor(image: Array, palette: Array) -> Array:
@@ -25,8 +27,12 @@ def recolor(image: Array, palette: Array) -> Array:
 
 
 def _statistics(image: Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    colors = image.reshape(-1, 3).astype(np.float64)
-    return colors.mean(axis=0), np.cov(colors, rowvar=False) + _NOISE_VARIANCE * np.eye(3)
+    colors = image.reshape(-1, 3)
+    mean = colors.mean(axis=0, dtype=np.float64)
+    covariance = _NOISE_VARIANCE * np.eye(3)
+    for part in np.array_split(colors, -(-len(colors) // _PART)):  # in float64, a large painting fills the memory
+        covariance += (part - mean).T @ (part - mean) / (len(colors) - 1)
+    return mean, covariance
 
 
 def _root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from neurotransfer.system.size import Size
-from neurotransfer.transfer.tiles import work
+from neurotransfer.transfer.tiles import target_work, work
 from neurotransfer.vgg.layers import KERNEL_SHAPES, stride
 
 # Measured (docs/performance.md): the time of a convolution's arithmetic in float32 is multiplied by these. They are
@@ -12,23 +12,24 @@ from neurotransfer.vgg.layers import KERNEL_SHAPES, stride
 _OVER_THE_FLOOR = {"bfloat16": 0.48, "float32": 0.82}
 _OVER_IN_TILES = {"bfloat16": 0.48, "float32": 0.97}
 START_SECONDS = 3.0
-_TARGET_STEPS = 2.0
-"""The targets of a scale take as long as so many steps."""
 
 
 def expected_seconds(
-    scales: Sequence[tuple[Size, int]],
+    scales: Sequence[tuple[Size, Sequence[Size], int]],
     layers: tuple[str, ...],
     precision: str,
     max_tile_pixels: int | None,
     flops: float,
 ) -> float:
-    """Return the seconds that a run of these scales (size, steps) should take; right within a third or so.
+    """Return the seconds that a run of these scales (size, style sizes, steps) should take; right within a third or so.
 
     That is the arithmetic of its convolutions over ``flops``, the float32 operations a second of a matrix product.
     What `Schedule` measures in the first two steps is better.
     """
-    pixels = sum((steps + _TARGET_STEPS) * work(size, layers, max_tile_pixels) for size, steps in scales)
+    pixels = sum(
+        steps * work(size, layers, max_tile_pixels) + target_work(size, styles, layers, max_tile_pixels)
+        for size, styles, steps in scales
+    )
     a_pixel = sum(4.0 * math.prod(KERNEL_SHAPES[name]) / stride(name) ** 2 for name in layers)
     over = _OVER_THE_FLOOR if max_tile_pixels is None else _OVER_IN_TILES
     return START_SECONDS + over[precision] * pixels * a_pixel / flops

@@ -4,7 +4,7 @@
 serves every photo and every painting at the same size. `Objective` binds a set of graphs to its targets.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from neurotransfer.transfer.losses import similarity_to_distance
 from neurotransfer.transfer.settings import Settings
 from neurotransfer.transfer.targets import ContentTargets, StyleTargets, batch
 from neurotransfer.transfer.terms import PIXELS, TERMS, Region, View, active_terms
-from neurotransfer.transfer.tiles import Tile
+from neurotransfer.transfer.tiles import Tile, watched
 from neurotransfer.vgg.network import VGG19, Tensor
 
 Measures = dict[str, tuple[Tensor, ...]]
@@ -150,8 +150,16 @@ class Objective:
     ``objective(image)`` takes float32 (H, W, 3), RGB around 0..255, of the photo's size, and returns an `Evaluation`.
     """
 
-    def __init__(self, graphs: LossGraphs, settings: Settings, content: ContentTargets, style: StyleTargets) -> None:
+    def __init__(
+        self,
+        graphs: LossGraphs,
+        settings: Settings,
+        content: ContentTargets,
+        style: StyleTargets,
+        between_tiles: Callable[[], None] | None = None,
+    ) -> None:
         self._graphs = graphs
+        self._between_tiles = between_tiles
         self._terms = [term.name for term in active_terms(settings)]
         self._features = [dict(zip(dict(settings.content_layers), found, strict=True)) for found in content.features]
         limits: tuple[Any, ...] = (None,) * len(settings.content_layers)
@@ -177,21 +185,22 @@ class Objective:
 
     def _in_tiles(self, image: Array, gradient: bool) -> tuple[Tensor, Array | None]:
         graphs = self._graphs
-        inputs = [
-            (tile.window, (features, tf.constant(tile.owned)))
-            for tile, features in zip(graphs.tiles, self._features, strict=True)
-        ]
         measures: Measures | None = None
-        for window, rest in inputs:
-            share = graphs.tile_measures(batch(image[window]), *rest)
+        for tile, features in self._inputs():
+            share = graphs.tile_measures(batch(image[tile.window]), features, tf.constant(tile.owned))
             measures = share if measures is None else tf.nest.map_structure(tf.add, measures, share)
         terms, by_measure = graphs.losses_by_measure(measures, self._targets)
         if not gradient:
             return terms, None
         found = np.zeros_like(image)
-        for window, rest in inputs:
-            found[window] += graphs.tile_gradient(batch(image[window]), *rest, by_measure).numpy()[0]
+        for tile, features in self._inputs():
+            window, owned = batch(image[tile.window]), tf.constant(tile.owned)
+            found[tile.window] += graphs.tile_gradient(window, features, owned, by_measure).numpy()[0]
         return terms, found
+
+    def _inputs(self) -> Iterator[tuple[Tile, Features]]:
+        """Yield each tile and the photo's features in it."""
+        return zip(watched(self._graphs.tiles, self._between_tiles), self._features, strict=True)
 
 
 def _spec(tensor: Any) -> Any:

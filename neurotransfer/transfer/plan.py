@@ -15,7 +15,7 @@ from neurotransfer.transfer.forecast import expected_seconds
 from neurotransfer.transfer.memory import MemoryPlan, plan_memory
 from neurotransfer.transfer.settings import Settings
 from neurotransfer.transfer.sizes import needed_layers, result_size, scale_sizes, share_steps, style_size
-from neurotransfer.transfer.tiles import Tile, plan_tiles, work
+from neurotransfer.transfer.tiles import Tile, plan_tiles, target_work, work
 
 
 class Machine(NamedTuple):
@@ -78,6 +78,10 @@ class Plan:
         """Return what an evaluation at that scale costs, in pixels of a picture that is evaluated as a whole."""
         return work(scale.size, self.layers, self.memory.max_tile_pixels)
 
+    def target_work(self, scale: Scale) -> float:
+        """Return what the targets of that scale cost, likewise."""
+        return target_work(scale.size, scale.style_sizes, self.layers, self.memory.max_tile_pixels)
+
     def to_json(self) -> dict[str, Any]:
         """Return the plan as plain values."""
         return {
@@ -131,9 +135,7 @@ def make_plan(
         precision = "bfloat16" if machine.bfloat16 else "float32"
     memory = plan_memory(size, settings, precision, machine.max_memory, (content, *styles))
     scales = _scales(size, styles, settings)
-    seconds = expected_seconds(
-        [(scale.size, scale.steps) for scale in scales], layers, precision, memory.max_tile_pixels, machine.flops
-    )
+    seconds = expected_seconds(scales, layers, precision, memory.max_tile_pixels, machine.flops)
     # In float32, tiles give the gradient of the whole picture to 1e-5. A Winograd convolution rounds by the place in a
     # row, so that a unit that is 0 but for rounding could be on in one tile and off in its neighbor.
     winograd = precision != "float32" or memory.max_tile_pixels is None

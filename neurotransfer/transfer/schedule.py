@@ -28,6 +28,7 @@ class Schedule:
         self._counts = [scale.steps for scale in plan.scales]
         self._done = [0] * len(plan.scales)
         self._work = [plan.work(scale) for scale in plan.scales]
+        self._target_work = [plan.target_work(scale) for scale in plan.scales]
         self._deadline = deadline
         self._begun = 0.0
         self._timed = 0
@@ -100,8 +101,8 @@ class Schedule:
         return (time.monotonic() - self._begun) / self._spent
 
     def _shorten(self, available: float) -> None:
-        """Cut every scale by the same share until the estimate fits; the targets of a larger scale cost two steps."""
-        overhead = 2.0 * self._speed() * sum(self._work[1:])
+        """Cut every scale by the same share until the estimate fits, with the targets of larger scales."""
+        overhead = self._speed() * sum(self._target_work[1:])
         share = max(0.0, available - overhead) / max(self.seconds_left() or 0.0, 1e-9)
         if share < 1.0:
             planned = self.total

@@ -1,5 +1,6 @@
 """How large, and how deep: the sizes, steps and layers of a run, from settings alone."""
 
+import math
 from itertools import pairwise
 
 from neurotransfer.system.errors import InputError
@@ -55,8 +56,13 @@ def share_steps(steps: int, scales: int) -> list[int]:
 
 
 def style_size(style: Size, size: Size, settings: Settings) -> Size:
-    """Return the size at which a painting of size ``style`` is looked at for a result of ``size``."""
-    return fit(style, max(MIN_SIDE, round(size.long_side * settings.style_scale)))
+    """Return the size at which a painting of size ``style`` is looked at for a result of ``size``.
+
+    Its long side is the result's, times `Settings.style_scale`, up to the ratio 2:1. Beyond, strokes follow the area of
+    the result: in a panorama, those of a painting as wide as it would be higher than the picture.
+    """
+    side = min(size.long_side, math.sqrt(2.0 * size.pixels))
+    return fit(style, max(MIN_SIDE, round(side * settings.style_scale)))
 
 
 def needed_layers(settings: Settings) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ two things. Windows start at multiples of the deepest layer's stride, and inner 
 on the same pixels as in the whole picture. A halo as wide as the layers see lies around the owned part.
 """
 
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise, product
 from typing import NamedTuple
 
@@ -59,14 +60,40 @@ def plan_tiles(size: Size, layers: tuple[str, ...], max_pixels: int | None) -> t
     )
 
 
+def plan_style_tiles(size: Size, layers: tuple[str, ...], max_pixels: int | None) -> tuple[Tile, ...]:
+    """Return the tiles of a painting: its features are needed only once, and whole they would fill the memory."""
+    return plan_tiles(size, layers, min(max_pixels or _MAX_STYLE_PIXELS, _MAX_STYLE_PIXELS))
+
+
+def watched(tiles: Sequence[Tile], between_tiles: Callable[[], None] | None) -> Iterator[Tile]:
+    """Yield the tiles; call ``between_tiles`` after each, if there are more than one. What it raises ends the work."""
+    for tile in tiles:
+        yield tile
+        if between_tiles is not None and len(tiles) > 1:
+            between_tiles()
+
+
 def work(size: Size, layers: tuple[str, ...], max_pixels: int | None) -> float:
     """Return what an evaluation costs, in pixels of a whole picture's."""
     tiles = plan_tiles(size, layers, max_pixels)
+    return _seen(tiles) * (1.0 if len(tiles) == 1 else _TWO_PASSES)
+
+
+def target_work(size: Size, styles: Sequence[Size], layers: tuple[str, ...], max_pixels: int | None) -> float:
+    """Return what the targets of a scale cost, in the same unit: the photo's and the paintings' features."""
+    paintings = sum(_seen(plan_style_tiles(style, layers, max_pixels)) for style in styles)
+    return _FORWARD * (_seen(plan_tiles(size, layers, max_pixels)) + paintings)
+
+
+def _seen(tiles: Sequence[Tile]) -> float:
+    """Return the pixels of all windows."""
     rows, columns = tiles[0].window
-    seen = float(len(tiles) * (rows.stop - rows.start) * (columns.stop - columns.start))
-    return seen if len(tiles) == 1 else seen * _TWO_PASSES
+    return float(len(tiles) * (rows.stop - rows.start) * (columns.stop - columns.start))
 
 
+_MAX_STYLE_PIXELS = 500_000
+_FORWARD = 1.0
+"""Targets take no backward pass, but TensorFlow runs them operation by operation."""
 _TWO_PASSES = 1.48
 """Measured: a forward pass, then one forward and backward, relative to the latter alone."""
 

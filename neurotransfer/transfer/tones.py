@@ -3,17 +3,21 @@
 The losses alone would tint it: colors that cancel out in the network's features cost nothing.
 """
 
+import math
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurotransfer.system.array import Array
+from neurotransfer.system.size import size_of
 from neurotransfer.transfer.evaluation import Evaluation
 
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 _RANGES = 16
 """The curve of a picture's tones has a point for each sixteenth of the lumas."""
+_PIXELS = 1_000_000
+"""Of a larger picture, about so many pixels are looked at."""
 _MEAN_OFF = 3.0
 """Mean distance from that curve, in units of 0..255, up to which a picture has one tone. Sepia with cut-off brights in
 a coarse JPEG has 2.9, pale photos in color have 10 and more (docs/experiments.md)."""
@@ -54,6 +58,8 @@ class Tones(NamedTuple):
 
 def tones_of(picture: Array) -> Tones | None:
     """Return the tones of a picture (H, W, 3) in 0..255, with black and white as ends; None if it has colors."""
+    step = math.ceil(math.sqrt(size_of(picture).pixels / _PIXELS))
+    picture = picture[::step, ::step]
     colors = picture.reshape(-1, 3)
     ranges = np.clip(colors @ _LUMA * (_RANGES / 256), 0, _RANGES - 1).astype(np.intp)
     _, ranges, counts = np.unique(ranges, return_inverse=True, return_counts=True)

@@ -12,7 +12,7 @@ SMALL, LARGE = Size(400, 300), Size(1600, 1200)
 
 def painting(precision="float32", sizes=(SMALL,), max_tile_pixels=None, flops=1e12, **changes):
     """Seconds of 60 steps without the start."""
-    scales = list(zip(sizes, share_steps(60, len(sizes)), strict=True))
+    scales = [(size, [size], steps) for size, steps in zip(sizes, share_steps(60, len(sizes)), strict=True)]
     layers = needed_layers(Settings(**changes))
     return expected_seconds(scales, layers, precision, max_tile_pixels, flops) - START_SECONDS
 
