@@ -2,10 +2,11 @@
 
 import os
 import re
+import stat
 from pathlib import Path
 
 from neurotransfer.system.errors import InputError
-from neurotransfer.system.files import TEMPORARY_NAME, is_plain_file
+from neurotransfer.system.files import TEMPORARY_NAME
 from neurotransfer.system.lock import NAME as LOCK
 
 _MARKS = (
@@ -33,17 +34,21 @@ def files_of_runs(folder: Path) -> list[Path]:
                     "another folder."
                 )
             found.append(path)
-        elif TEMPORARY_NAME.fullmatch(path.name) and is_plain_file(path):
+        elif TEMPORARY_NAME.fullmatch(path.name) and _is_regular(path):
             found.append(path)
     return found
 
 
 def _is_marked(path: Path, start: bytes, mark: bytes) -> bool:
-    if not is_plain_file(path):
+    if not _is_regular(path):
         return False
     with path.open("rb") as handle:
         first = handle.read(_FIRST_BYTES)
     return first.startswith(start) and mark in first
+
+
+def _is_regular(path: Path) -> bool:
+    return stat.S_ISREG(path.lstat().st_mode)
 
 
 def clear(folder: Path) -> None:
@@ -62,4 +67,4 @@ def is_abandoned(folder: Path) -> bool:
     if folder.is_symlink() or not folder.is_dir():
         return False
     names = {entry.name for entry in os.scandir(folder) if not TEMPORARY_NAME.fullmatch(entry.name)}
-    return names == {LOCK} and is_plain_file(folder / LOCK) and (folder / LOCK).stat().st_size > 0
+    return names == {LOCK} and _is_regular(folder / LOCK) and (folder / LOCK).stat().st_size > 0

@@ -70,7 +70,8 @@ class FolderLock:
         try:
             # We look before we open: opening somebody's pipe would wake the process at its other end.
             with suppress(FileNotFoundError):
-                self._require_ours(stat.S_ISREG(self._path.lstat().st_mode))
+                found = self._path.lstat()
+                self._require_ours(stat.S_ISREG(found.st_mode) and found.st_nlink == 1)
             return os.open(self._path, _FLAGS, 0o644)
         except OSError as error:
             raise InputError(

@@ -97,10 +97,12 @@ def test_overwrite_removes_what_a_run_made_and_nothing_else(tmp_path):
     for name in ("letter.txt", "2019.jpg", ".0123abcd.77.tmp", "final.png.bak"):
         (folder / name).write_text("mine")
     (folder / f".neurotransfer-{'0' * 16}.tmp").write_text("half")
+    (tmp_path / "backup.png").hardlink_to(folder / "0.png")
     paths = claim_output(str(tmp_path / "out"), FOLDER, SIZE, overwrite=True)
     assert paths.folder == folder
     left = {".0123abcd.77.tmp", "2019.jpg", "final.png", "final.png.bak", "letter.txt", "run.lock"}
     assert set(content(folder)) == left
+    assert (tmp_path / "backup.png").stat().st_size > 0
     release(paths)
 
 

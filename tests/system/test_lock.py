@@ -96,6 +96,11 @@ def link(path: Path) -> None:
     path.symlink_to("precious")
 
 
+def hard_link(path: Path) -> None:
+    path.with_name("number").write_text("12345")
+    path.hardlink_to(path.with_name("number"))
+
+
 def dangling_link(path: Path) -> None:
     path.symlink_to("nowhere")
 
@@ -117,7 +122,9 @@ def spaces(path: Path) -> None:
     path.write_text("  \n")
 
 
-@pytest.mark.parametrize("make", [pipe, link, dangling_link, unix_socket, text, long_number, spaces, Path.mkdir])
+@pytest.mark.parametrize(
+    "make", [pipe, link, hard_link, dangling_link, unix_socket, text, long_number, spaces, Path.mkdir]
+)
 def test_what_is_not_our_lock_stays_as_it_is(tmp_path, make):
     path = tmp_path / NAME
     make(path)

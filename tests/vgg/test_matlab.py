@@ -173,7 +173,7 @@ def test_a_mutation_changes_the_file_and_a_seed_repeats_it():
 
 
 def test_a_file_of_many_arrays_is_refused_before_they_fill_the_memory(path):
-    """A megabyte whose arrays unpack to 0.8 GB, each no larger than an honest one."""
+    """Half a megabyte whose arrays unpack to 0.4 GB, each no larger than an honest one."""
     cells = np.empty((1, 24), dtype=object)
     for index in range(24):
         cells[0, index] = np.zeros((1, 2_300_000))
