@@ -12,6 +12,7 @@ from neurotransfer.system.errors import NeurotransferError
 from neurotransfer.system.size import Size, fit
 from neurotransfer.transfer.settings import Settings
 from neurotransfer.transfer.sizes import MIN_SIDE, needed_layers, scale_sizes, style_size
+from neurotransfer.transfer.tiles import max_style_pixels
 from neurotransfer.vgg.layers import KERNEL_SHAPES, stride
 
 WINDOWS = (1_500_000, 1_000_000, 700_000, 500_000, 350_000, 250_000, 160_000, 100_000)
@@ -28,8 +29,10 @@ _PAIR = 24.0  # a pixel of the result: one pair of L-BFGS, in float32
 _WINDOW = 130.0  # a pixel of a window, besides its activations
 _MAX_POOLING = 100.0  # a pixel of a window
 _WINOGRAD = {"bfloat16": 40.0, "float32": 100.0}  # a pixel of a whole picture
+_TARGETS = {"bfloat16": 640.0, "float32": 1160.0}  # a pixel of a window of the painting, which is only seen forward
 _HOLES = 1.3  # of what windows take: tiles leave holes in TensorFlow's memory, of up to 40 % by chance
 _HOLES_OF_SCALES = 2.0  # likewise, where each scale has windows of its own shape
+_HOLES_OF_WHOLE = 1.15  # likewise, of a picture that is evaluated as a whole: most in panoramas
 
 
 class MemoryPlan(NamedTuple):
@@ -75,7 +78,8 @@ def memory_plans(size: Size, settings: Settings, precision: str, sources: Sequen
     layers = needed_layers(settings)
     content, *styles = sources or (size, size)
     held = _SOURCE * (content.pixels + sum(style.pixels for style in styles))
-    held += _PAINTING * max([0, *(style_size(style, size, settings).pixels - pixels for style in styles)])
+    painting = max([0, *(style_size(style, size, settings).pixels for style in styles)])
+    held += _PAINTING * max(0, painting - pixels)
     targets = sum(KERNEL_SHAPES[name][3] / stride(name) ** 2 for name, _ in settings.content_layers) * item
     window = _WINDOW + item * _activations(layers) + (_MAX_POOLING if settings.pooling == "max" else 0.0)
     weights = item * sum(math.prod(KERNEL_SHAPES[name]) for name in layers)
@@ -84,10 +88,11 @@ def memory_plans(size: Size, settings: Settings, precision: str, sources: Sequen
     for history, half in HISTORIES if settings.optimizer == "lbfgs" else ((0, False),):
         pairs = pixels * history * (_PAIR / 2 if half else _PAIR)
         for most in (None, *WINDOWS):
-            if most is None or most < pixels:
-                seen = pixels if most is None else most * holes
+            if most is None or most < max(pixels, painting):
+                seen = pixels * _HOLES_OF_WHOLE if most is None else min(pixels, most) * holes
                 moved = pixels * _WINOGRAD[precision] if most is None else 0.0
-                yield MemoryPlan(most, history, half, fixed + pairs + seen * window + moved)
+                of_painting = _TARGETS[precision] * min(painting, max_style_pixels(most))
+                yield MemoryPlan(most, history, half, fixed + pairs + max(seen * window + moved, of_painting))
 
 
 def _activations(layers: tuple[str, ...]) -> float:

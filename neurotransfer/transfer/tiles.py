@@ -60,9 +60,17 @@ def plan_tiles(size: Size, layers: tuple[str, ...], max_pixels: int | None) -> t
     )
 
 
+def max_style_pixels(max_pixels: int | None) -> int:
+    """Return the most pixels of a painting's windows where those of the picture have at most ``max_pixels``.
+
+    A painting's features are needed only once, and those of a whole one would fill the memory.
+    """
+    return min(max_pixels or _MAX_STYLE_PIXELS, _MAX_STYLE_PIXELS)
+
+
 def plan_style_tiles(size: Size, layers: tuple[str, ...], max_pixels: int | None) -> tuple[Tile, ...]:
-    """Return the tiles of a painting: its features are needed only once, and whole they would fill the memory."""
-    return plan_tiles(size, layers, min(max_pixels or _MAX_STYLE_PIXELS, _MAX_STYLE_PIXELS))
+    """Return the tiles of a painting, where ``max_pixels`` is that of the picture's."""
+    return plan_tiles(size, layers, max_style_pixels(max_pixels))
 
 
 def watched(tiles: Sequence[Tile], between_tiles: Callable[[], None] | None) -> Iterator[Tile]:

@@ -62,7 +62,22 @@ def test_large_files_count():
         for style in (Size(3000, 4000), Size(4000, 3000))
     )
     assert tall == pytest.approx(flat, rel=0.05)
-    assert flat > next(memory.memory_plans(wide, Settings(), "bfloat16")).peak + 1e8
+    assert flat > next(memory.memory_plans(wide, Settings(), "bfloat16")).peak + 5e7
+
+
+def test_a_painting_larger_than_the_picture_counts():
+    small = Size(256, 192)
+    sources = (small, Size(1000, 800))
+    peaks = [
+        next(memory.memory_plans(small, Settings(style_scale=scale), "float32", sources)).peak
+        for scale in (1, 2, 4, 16)
+    ]
+    assert peaks[0] + 0.1e9 < peaks[1] and peaks[1] + 0.1e9 < peaks[2] < peaks[3]
+    # Windows of half a million pixels keep their features while the next layer's are computed: 64 and 64 in float32.
+    assert peaks[2] - peaks[0] > 500_000 * 2 * 64 * 4
+    plan = plan_memory(small, Settings(style_scale=4.0), "float32", 1e9, sources)
+    assert plan.max_tile_pixels < 500_000
+    assert plan.peak <= 1e9 < peaks[2]
 
 
 def test_a_resource_limit_gives_the_sentence_and_no_file(command, tmp_path):
