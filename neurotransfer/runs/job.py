@@ -20,9 +20,12 @@ from neurotransfer.transfer.plan import Machine, Plan, make_plan
 from neurotransfer.transfer.schedule import ANNOUNCE_SECONDS
 from neurotransfer.transfer.session import Session
 from neurotransfer.transfer.settings import DEFAULT, Settings
-from neurotransfer.transfer.sizes import MAX_SINGLE_SIDE
+from neurotransfer.transfer.sizes import MAX_SINGLE_SIDE, MIN_SIDE
 
 logger = logging.getLogger(__name__)
+
+_MUCH_ENLARGED = 4
+"""Times beyond which an enlarged painting is a blur."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,9 @@ def prepare(
     plan = previous.plan if previous else None
     if plan is None:
         photo_size, *style_sizes = (Size(*picture.size) for picture in (pictures.content, *pictures.styles))
-        plan = make_plan(photo_size, style_sizes, job.settings, Machine.here(job.max_memory))
+        machine = Machine.here(job.max_memory)
+        plan = make_plan(photo_size, style_sizes, job.settings, machine)
+        least = make_plan(photo_size, style_sizes, replace(job.settings, steps=len(plan.scales)), machine).seconds
     if previous is not None and plan.memory.peak > (free := allowance()):
         logger.warning(
             "The run was planned with more memory than there is now: %.1f GB, of which %.1f GB are free; "
@@ -123,6 +128,13 @@ def prepare(
     if previous is None:
         _announce_sizes(pictures, job.settings, plan)
         _announce_cost(plan, min(plan.seconds, job.time_budget or plan.seconds))
+        if job.time_budget and least > job.time_budget:
+            logger.warning(
+                "The time budget of %s is too short: a step at each size takes about %s, with the painting's features; "
+                "a smaller --size or --style-scale takes less.",
+                format_duration(job.time_budget),
+                format_duration(least),
+            )
     return Prepared(job, pictures, plan, session, paths, info, begun, previous)
 
 
@@ -154,10 +166,17 @@ def _announce_sizes(pictures: Pictures, settings: Settings, plan: Plan) -> None:
             *pictures.content.size,
             asked,
         )
+    if min(plan.size) < MIN_SIDE:
+        logger.warning(
+            "The result will have %s pixels: of a picture below %d pixels in height or width, the network sees little.",
+            plan.size,
+            MIN_SIDE,
+        )
     for style, wanted in zip(pictures.styles, plan.scales[-1].style_sizes, strict=True):
         if wanted.long_side > max(style.size):
+            too_small = wanted.long_side > _MUCH_ENLARGED * max(style.size)
             logger.log(
-                logging.INFO if wanted.long_side > MAX_SINGLE_SIDE else logging.DEBUG,
+                logging.WARNING if too_small else logging.INFO if wanted.long_side > MAX_SINGLE_SIDE else logging.DEBUG,
                 "The painting, %dx%d pixels, is enlarged to %dx%d: a larger one has finer strokes to give.",
                 *style.size,
                 *wanted,
