@@ -180,6 +180,7 @@ def test_dangling_symlink_is_not_used_as_an_output_folder(command, photo, painti
 
 def test_name_too_long_for_the_system_is_refused(command, photo, painting):
     name = 300 * "x" + ".png"
-    for line in (("resume", name), ("run", "-c", photo, "-s", painting, *QUICK, "--init", name)):
+    run = ("run", "-c", photo, "-s", painting, *QUICK, "--init", name)
+    for line, told in ((("resume", name), f"{name}/state.npz"), (run, name)):
         done = command(*line)
-        assert (done.returncode, done.stderr) == (2, f"Error: {name} cannot be used: File name too long.\n")
+        assert (done.returncode, done.stderr) == (2, f"Error: {told} cannot be used: File name too long.\n")
