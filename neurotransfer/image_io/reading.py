@@ -20,8 +20,10 @@ from neurotransfer.image_io.eight_bit import eight_bit_colors
 from neurotransfer.image_io.exif import filter_exif
 from neurotransfer.image_io.guarded_file import MAX_FILE_BYTES, LimitedFile, check_file, load
 from neurotransfer.image_io.icc import ToSrgb, to_srgb
+from neurotransfer.image_io.kinds import BEGIN, find_formats
 from neurotransfer.image_io.sixteen_bit import MAX_DEEP_PIXELS, composite_white, deep_colors, raw_mode, scale_gray
 from neurotransfer.image_io.tiff_layout import MAGIC_NUMBERS, Tags, find_layout
+from neurotransfer.image_io.tiff_pages import check_first_page
 from neurotransfer.image_io.tiff_samples import read_samples
 from neurotransfer.system.errors import InputError
 
@@ -39,15 +41,8 @@ _MAX_PIXELS_OF = {
 }
 """The same for formats whose decoders hold several copies. Reading takes less than 1.5 GB of memory (bench/fuzz.py)."""
 
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF", "GIF", "BMP", "JPEG2000")
-"""Formats that are read. Pillow's others are not for photos, start other programs, or have no signature."""
-
-_AVIF_BRANDS = {b"avif", b"avis"}
-_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 _ICC_PROFILE = 34675
 """Number of the TIFF tag."""
-_BEGIN = 256
-"""Bytes at the start of a file that its format is detected from."""
 
 _PROCESS_WIDE = threading.RLock()
 """Held while settings of the whole process are changed: another thread would save our values, and restore them."""
@@ -94,11 +89,12 @@ def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
     try:
         check_file(path, max(MAX_FILE_BYTES, 8 * (max_pixels or 0)))
         with _quiet_pillow(), LimitedFile(path) as file:
-            begin = file.peek(_BEGIN)[:_BEGIN]
+            begin = file.peek(BEGIN)[:BEGIN]
+            formats = find_formats(path, begin)
             if begin[:4] in MAGIC_NUMBERS and (deep := _read_deep_tiff(path, file, max_pixels)):
                 return deep
             file.seek(0)
-            with Image.open(file, formats=_known_formats(path, begin)) as opened:
+            with Image.open(file, formats=formats) as opened:
                 _check_size(path, opened.size, opened.format, max_pixels)
                 file.allow_pixels(opened.width * opened.height)
                 return decode(opened, path)
@@ -110,7 +106,8 @@ def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
                 f"{path} is a TIFF picture, but a damaged or unusual one; save it again, as RGB or PNG."
             ) from None
         raise InputError(
-            f"{path} is not a picture of a known format; expected JPEG, PNG, WebP, TIFF, HEIC or AVIF."
+            f"{path} is not a picture of a known format; expected JPEG, PNG, WebP, TIFF, HEIC, AVIF, GIF, BMP, "
+            "JPEG 2000 or PNM."
         ) from None
     except MemoryError:
         raise InputError(f"{path} does not fit into the memory; save it smaller.") from None
@@ -125,6 +122,7 @@ def _read_deep_tiff(path: Path, file: LimitedFile, max_pixels: int | None) -> Pi
     """Read a TIFF file of more than 8 bits a sample; None: it is another, which Pillow may know."""
     try:
         tags = Tags(file)
+        check_first_page(path, file, tags)
         layout = find_layout(tags)
     except (struct.error, OverflowError):  # it is damaged
         return None
@@ -182,32 +180,6 @@ def _check_size(path: Path, size: tuple[int, int], form: str | None, max_pixels:
 def _unreadable(path: Path, reason: str) -> InputError:
     reason = (reason.strip().splitlines() or ["it is damaged"])[0]
     return InputError(f"{path} cannot be read as a picture: {reason[:200].rstrip('.')}.")
-
-
-def _known_formats(path: Path, begin: bytes) -> list[str]:
-    """Return those of `FORMATS` that are installed and may be the file's, by its first bytes ``begin``.
-
-    AVIF, HEIC and films share a signature. A list of brands tells them apart; its first may be common to them.
-
-    Raises:
-        InputError: it is a HEIC file, and the plug-in is not installed.
-    """
-    Image.init()
-    other = ""
-    if begin[4:8] == b"ftyp":
-        brands = {begin[at : at + 4] for at in range(8, min(int.from_bytes(begin[:4]), len(begin)), 4) if at != 12}
-        if brands & _AVIF_BRANDS:
-            other = "HEIF"
-        elif brands & _HEIF_BRANDS:
-            other = "AVIF"
-            try:
-                from pillow_heif import register_heif_opener
-            except ImportError:
-                raise InputError(
-                    f'{path} is a HEIC picture, which needs a plug-in: pip install "neurotransfer[heif]".'
-                ) from None
-            register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
-    return [name for name in FORMATS if name in Image.OPEN and name != other]
 
 
 @contextmanager

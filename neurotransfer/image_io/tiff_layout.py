@@ -20,6 +20,9 @@ Of a big-endian BigTIFF file, Pillow does not read the EXIF.
 MAX_PIECES = 40_000
 """Strips or tiles of a picture: each costs up to 0.2 ms, and 160 million pixels in tiles of 64x64 have fewer."""
 
+_MAX_TAGS = 4_000
+"""Tags of a page; others are not looked at."""
+
 _TYPES = {1: "u1", 2: "u1", 3: "u2", 4: "u4", 7: "u1", 13: "u4", 16: "u8", 18: "u8"}
 """Number of a tag's type -> NumPy's name; types that do not hold whole numbers are left out."""
 
@@ -38,12 +41,13 @@ NO_COMPRESSION, PACKBITS = 1, 32773
 
 
 class Tags:
-    """The tags of the first page of a file. Their values are read when they are asked for.
+    """The tags of a page of a file, the first one or that at ``offset``. Their values are read when they are asked for.
 
-    ``order`` is NumPy's letter for the byte order, ``offset`` the place of the page's tags in the file.
+    ``order`` is NumPy's letter for the byte order, ``offset`` the place of the page's tags in the file, ``following``
+    that of the next page; 0: there is none.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, offset: int | None = None) -> None:
         file.seek(0)
         head = file.read(16)
         self._file = file
@@ -53,13 +57,16 @@ class Tags:
             number, count, begin = "u8", "Q", 8
         else:
             number, count, begin = "u4", "H", 4
-        (self.offset,) = struct.unpack_from(self.order + ("Q" if self.is_big else "I"), head, begin)
+        place = self.order + ("Q" if self.is_big else "I")
+        self.offset: int = struct.unpack_from(place, head, begin)[0] if offset is None else offset
         file.seek(self.offset)
         (entries,) = struct.unpack(self.order + count, file.read(struct.calcsize(self.order + count)))
         entry = np.dtype([("tag", "u2"), ("type", "u2"), ("count", number), ("value", f"V{begin}")])
-        data = file.read(entry.itemsize * min(entries, 65_535))
+        data = file.read(entry.itemsize * min(entries, _MAX_TAGS))
         rows = np.frombuffer(data, entry.newbyteorder(self.order), len(data) // entry.itemsize)
         self._entries: dict[int, Any] = {int(row["tag"]): row for row in rows[::-1]}  # of equal tags, the first
+        last = file.read(begin)
+        self.following: int = struct.unpack(place, last)[0] if len(last) == begin else 0
 
     def __contains__(self, tag: int) -> bool:
         return tag in self._entries

@@ -14,7 +14,8 @@ BAD_RUNS = {
     "folder for a photo": (("-c", "folder"), "folder is a folder; expected a picture file."),
     "text for a photo": (
         ("-c", "text.png"),
-        "text.png is not a picture of a known format; expected JPEG, PNG, WebP, TIFF, HEIC or AVIF.",
+        "text.png is not a picture of a known format; expected JPEG, PNG, WebP, TIFF, HEIC, AVIF, GIF, BMP, JPEG 2000 "
+        "or PNM.",
     ),
     "truncated photo": (
         ("-c", "half.jpg"),

@@ -48,7 +48,7 @@ def test_heic_without_its_plug_in_says_how_to_get_it(tmp_path, brands):
 
 def test_a_film_is_not_taken_for_heic(tmp_path):
     (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypisom\0\0\2\0isommp42" + bytes(100))
-    assert "is not a picture of a known format" in without_plug_in("a.heic", tmp_path)
+    assert "a.heic is a film (MP4 or QuickTime), which" in without_plug_in("a.heic", tmp_path)
 
 
 def test_avif_with_a_brand_shared_with_heic_is_read(tmp_path):

@@ -51,7 +51,9 @@ def test_messages_with_difficult_names_stay_on_one_line(command, tmp_path, name)
     done = command("run", "-c", name)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert done.stderr.endswith("is not a picture of a known format; expected JPEG, PNG, WebP, TIFF, HEIC or AVIF.\n")
+    assert done.stderr.endswith(
+        "is not a picture of a known format; expected JPEG, PNG, WebP, TIFF, HEIC, AVIF, GIF, BMP, JPEG 2000 or PNM.\n"
+    )
 
 
 def test_a_run_accepts_difficult_names(command, photo, painting, tmp_path):
