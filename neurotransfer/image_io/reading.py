@@ -21,6 +21,7 @@ from neurotransfer.image_io.exif import filter_exif
 from neurotransfer.image_io.guarded_file import MAX_FILE_BYTES, LimitedFile, check_file, load
 from neurotransfer.image_io.icc import ToSrgb, to_srgb
 from neurotransfer.image_io.kinds import BEGIN, find_formats
+from neurotransfer.image_io.pnm import Header, find_header, read_pnm
 from neurotransfer.image_io.sixteen_bit import MAX_DEEP_PIXELS, composite_white, deep_colors, raw_mode, scale_gray
 from neurotransfer.image_io.tiff_layout import MAGIC_NUMBERS, Tags, find_layout
 from neurotransfer.image_io.tiff_pages import check_first_page
@@ -38,6 +39,8 @@ _MAX_PIXELS_OF = {
     "AVIF": 140_000_000,
     "WEBP": 80_000_000,
     "JPEG2000": 70_000_000,
+    "PNM": 100_000_000,
+    "plain PNM": 20_000_000,
 }
 """The same for formats whose decoders hold several copies. Reading takes less than 1.5 GB of memory (bench/fuzz.py)."""
 
@@ -93,6 +96,8 @@ def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
             formats = find_formats(path, begin)
             if begin[:4] in MAGIC_NUMBERS and (deep := _read_deep_tiff(path, file, max_pixels)):
                 return deep
+            if header := find_header(begin):
+                return _read_pnm(path, file, header, max_pixels)
             file.seek(0)
             with Image.open(file, formats=formats) as opened:
                 _check_size(path, opened.size, opened.format, max_pixels)
@@ -150,6 +155,12 @@ def _read_deep_tiff(path: Path, file: LimitedFile, max_pixels: int | None) -> Pi
         picture = Image.frombuffer(layout.mode, colors.shape[1::-1], colors.reshape(-1), "raw", layout.mode, 0, 1)
     alpha = None if opacity is None or opacity.min() == 255 else Image.fromarray(opacity)
     return Picture(picture, alpha, orientation, _conversion(profile, layout.mode, path), kept)
+
+
+def _read_pnm(path: Path, file: LimitedFile, header: Header, max_pixels: int | None) -> Picture:
+    _check_size(path, (header.width, header.height), "plain PNM" if header.is_plain else "PNM", max_pixels)
+    file.allow_pixels(header.width * header.height)
+    return Picture(read_pnm(file, header))
 
 
 def decode(opened: Image.Image, path: Path | None = None) -> Picture:
