@@ -105,4 +105,4 @@ def _plain(file: BinaryIO, header: Header) -> Iterator[NDArray[Any]]:
         if header.is_bitmap:  # nothing need stand between bits
             yield np.frombuffer(re.sub(rb"\s+", b"", text), np.uint8) - ord("0")
         else:
-            yield np.fromstring(text, np.float64, sep=" ")
+            yield np.minimum(np.fromstring(text, np.int64, sep=" "), header.white)

@@ -33,6 +33,7 @@ FILES = {
     "P5 of 16 bits": (binary(5, GRAY * 257, 65535, ">u2"), GRAY),
     "P5, dark, of 16 bits": (binary(5, GRAY, 65535, ">u2"), GRAY / 257),
     "P5 of 10 bits": (binary(5, GRAY * 4, 1020, ">u2"), GRAY),
+    "P2 with too large numbers": (plain(2, GRAY + 10**17 * (GRAY == 255), 255), GRAY),
     "P6": (binary(6, COLORS, 255, "u1"), COLORS),
     "P6 of 16 bits": (binary(6, COLORS * 257, 65535, ">u2"), COLORS),
     "P6 of 5 bits": (binary(6, COLORS // 8, 31, "u1"), COLORS // 8 * (255 / 31)),
