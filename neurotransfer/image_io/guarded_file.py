@@ -64,10 +64,15 @@ class LimitedFile(io.BufferedReader):
         whole = start[4:8] == b"ftyp" or start[:4] in (b"RIFF", b"II*\0", b"MM\0*")
         self._bytes = _MAX_HEADER_BYTES + (path.stat().st_size if whole else 0)
         self._reads = _MAX_HEADER_READS
+        self._ending = b""
 
     def allow_pixels(self, pixels: int) -> None:
         """Set the limits to what decoding that many pixels needs."""
         self._bytes, self._reads = _MAX_HEADER_BYTES + _MAX_BYTES_PER_PIXEL * pixels, _MAX_PIXEL_READS
+
+    def end_with(self, ending: bytes) -> None:
+        """Let ``ending`` follow the last bytes of the file, once."""
+        self._ending = ending
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read like other files.
@@ -76,6 +81,8 @@ class LimitedFile(io.BufferedReader):
             InputError: a limit is exceeded.
         """
         data = super().read(size)
+        if not data and size:
+            data, self._ending = self._ending, b""
         self._reads -= 1
         self._bytes -= len(data)
         if min(self._reads, self._bytes) < 0:

@@ -14,13 +14,17 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 
+from neurotransfer.image_io.budget import Budget
+from neurotransfer.image_io.cut_files import complete_jpeg, ends_too_early
 from neurotransfer.image_io.eight_bit import eight_bit_colors
 from neurotransfer.image_io.exif import filter_exif
 from neurotransfer.image_io.guarded_file import MAX_FILE_BYTES, LimitedFile, check_file, load
 from neurotransfer.image_io.icc import ToSrgb, to_srgb
+from neurotransfer.image_io.jpeg_scans import check_jpeg
 from neurotransfer.image_io.kinds import BEGIN, find_formats
+from neurotransfer.image_io.png_chunks import MAX_UNPACKED, check_png
 from neurotransfer.image_io.pnm import Header, find_header, read_pnm
 from neurotransfer.image_io.sixteen_bit import MAX_DEEP_PIXELS, composite_white, deep_colors, raw_mode, scale_gray
 from neurotransfer.image_io.tiff_layout import MAGIC_NUMBERS, Tags, find_layout
@@ -29,20 +33,6 @@ from neurotransfer.image_io.tiff_samples import read_samples
 from neurotransfer.system.errors import InputError
 
 logger = logging.getLogger(__name__)
-
-MAX_PIXELS = 200_000_000
-"""Pixels of a picture file, unless the user allows more. The largest photos of telephones have as many."""
-
-_MAX_PIXELS_OF = {
-    "TIFF": 160_000_000,
-    "HEIF": 140_000_000,
-    "AVIF": 140_000_000,
-    "WEBP": 80_000_000,
-    "JPEG2000": 70_000_000,
-    "PNM": 100_000_000,
-    "plain PNM": 20_000_000,
-}
-"""The same for formats whose decoders hold several copies. Reading takes less than 1.5 GB of memory (bench/fuzz.py)."""
 
 _ICC_PROFILE = 34675
 """Number of the TIFF tag."""
@@ -83,24 +73,28 @@ class Picture:
 def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
     """Decode a picture file: its first frame or page.
 
-    ``max_pixels`` is the limit of its size; None: `MAX_PIXELS`, or less for formats that take more memory.
+    ``max_pixels`` is the limit of its size; None: 200 million, or less for formats that take more memory.
 
     Raises:
         InputError: there is no such file, or it cannot be read as a picture.
     """
-    begin = b""
+    begin, budget = b"", Budget(path, max_pixels)
     try:
         check_file(path, max(MAX_FILE_BYTES, 8 * (max_pixels or 0)))
         with _quiet_pillow(), LimitedFile(path) as file:
             begin = file.peek(BEGIN)[:BEGIN]
             formats = find_formats(path, begin)
-            if begin[:4] in MAGIC_NUMBERS and (deep := _read_deep_tiff(path, file, max_pixels)):
+            if begin[:4] in MAGIC_NUMBERS and (deep := _read_deep_tiff(path, file, budget)):
                 return deep
             if header := find_header(begin):
-                return _read_pnm(path, file, header, max_pixels)
+                return _read_pnm(file, header, budget)
+            if begin[:2] == b"\xff\xd8" and not (scans := check_jpeg(path, budget)).ends:
+                complete_jpeg(path, file, scans)
+            if begin[:4] == b"\x89PNG":
+                check_png(path, budget)
             file.seek(0)
             with Image.open(file, formats=formats) as opened:
-                _check_size(path, opened.size, opened.format, max_pixels)
+                budget.check_size(opened.size, opened.format)
                 file.allow_pixels(opened.width * opened.height)
                 return decode(opened, path)
     except InputError:
@@ -116,14 +110,15 @@ def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
         ) from None
     except MemoryError:
         raise InputError(f"{path} does not fit into the memory; save it smaller.") from None
-    except OSError as error:
-        raise _unreadable(path, error.strerror or str(error)) from None
     except Exception as error:  # untrusted input: decoders may raise anything
         logger.debug("%s: %r", path, error)
-        raise _unreadable(path, str(error)) from None
+        if begin and ends_too_early(path, begin):
+            raise InputError(f"{path} ends too early, and cannot be read; copy or download it again.") from None
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise _unreadable(path, reason or str(error)) from None
 
 
-def _read_deep_tiff(path: Path, file: LimitedFile, max_pixels: int | None) -> Picture | None:
+def _read_deep_tiff(path: Path, file: LimitedFile, budget: Budget) -> Picture | None:
     """Read a TIFF file of more than 8 bits a sample; None: it is another, which Pillow may know."""
     try:
         tags = Tags(file)
@@ -134,7 +129,7 @@ def _read_deep_tiff(path: Path, file: LimitedFile, max_pixels: int | None) -> Pi
     if layout is None:
         return None
     pixels = layout.width * layout.height
-    _check_size(path, (layout.width, layout.height), "TIFF", max_pixels)
+    budget.check_size((layout.width, layout.height), "TIFF")
     exif = Image.Exif()
     exif.bigtiff, exif.endian = tags.is_big, tags.order
     exif.load_from_fp(file, tags.offset)
@@ -157,8 +152,8 @@ def _read_deep_tiff(path: Path, file: LimitedFile, max_pixels: int | None) -> Pi
     return Picture(picture, alpha, orientation, _conversion(profile, layout.mode, path), kept)
 
 
-def _read_pnm(path: Path, file: LimitedFile, header: Header, max_pixels: int | None) -> Picture:
-    _check_size(path, (header.width, header.height), "plain PNM" if header.is_plain else "PNM", max_pixels)
+def _read_pnm(file: LimitedFile, header: Header, budget: Budget) -> Picture:
+    budget.check_size((header.width, header.height), "plain PNM" if header.is_plain else "PNM")
     file.allow_pixels(header.width * header.height)
     return Picture(read_pnm(file, header))
 
@@ -179,15 +174,6 @@ def decode(opened: Image.Image, path: Path | None = None) -> Picture:
     return Picture(colors, alpha, orientation, _conversion(profile, mode, path), kept)
 
 
-def _check_size(path: Path, size: tuple[int, int], form: str | None, max_pixels: int | None) -> None:
-    most = _MAX_PIXELS_OF.get(form or "", MAX_PIXELS) if max_pixels is None else max_pixels
-    if size[0] * size[1] > most:
-        raise InputError(
-            f"{path} says that it is {size[0]}x{size[1]} pixels, more than {most:,}; "
-            "if that is true, allow it with --max-pixels."
-        )
-
-
 def _unreadable(path: Path, reason: str) -> InputError:
     reason = (reason.strip().splitlines() or ["it is damaged"])[0]
     return InputError(f"{path} cannot be read as a picture: {reason[:200].rstrip('.')}.")
@@ -195,18 +181,20 @@ def _unreadable(path: Path, reason: str) -> InputError:
 
 @contextmanager
 def _quiet_pillow() -> Iterator[None]:
-    """Switch off Pillow's warnings and logs about damaged files, and its limit of pixels: `_check_size` replaces it."""
+    """Switch off Pillow's warnings and logs about damaged files, and its limits of pixels and texts; we have others."""
     with _PROCESS_WIDE:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         log = logging.getLogger("PIL")
         level = log.level
         log.setLevel(logging.CRITICAL)
+        texts, PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_CHUNK, MAX_UNPACKED
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 yield
         finally:
             log.setLevel(level)
+            PngImagePlugin.MAX_TEXT_CHUNK = texts
             Image.MAX_IMAGE_PIXELS = limit
 
 

@@ -1,0 +1,103 @@
+"""Files that end too early: a JPEG file that lacks only its end is read, as viewers do; for others there are words."""
+
+import logging
+import random
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image
+
+from neurotransfer.image_io.guarded_file import LimitedFile, load
+from neurotransfer.image_io.jpeg_scans import Scans
+from neurotransfer.image_io.png_chunks import png_chunks
+from neurotransfer.system.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+_END = b"\xff\xd9"
+"""The end mark of a JPEG file. A decoder that finds it too early makes up the rest of the picture."""
+_NOISE = random.Random(0).randbytes(50_000).replace(b"\xff", b"") + _END  # noqa: S311 - not for secrets
+"""Another ending: what a decoder makes of it is another picture, from the first row on that the file lacks."""
+
+_MAX_MISSING = 0.02
+"""Part of the rows that may be missing; or those of one row of blocks, which lack a pixel if the last byte is lost."""
+
+_ROWS = 256
+"""Rows that are looked at together."""
+
+
+def complete_jpeg(path: Path, file: LimitedFile, scans: Scans) -> None:
+    """Give a JPEG file without its end an end, with a warning.
+
+    Raises:
+        InputError: more than its last rows are missing.
+    """
+    height = scans.size[1]
+    rows = _first_difference(path) if scans.is_complete else 0
+    if height - rows > max(scans.row + 1, _MAX_MISSING * height):
+        missing = f"below row {rows} of {height}" if rows else "nearly everywhere"
+        raise InputError(
+            f"{path} ends too early, and its picture is missing {missing}; copy or download it again, "
+            "or save what a viewer shows of it."
+        )
+    logger.warning(
+        "%s ends too early: of its %d rows, the last %d may be wrong. Copy or download it again.",
+        path,
+        height,
+        height - rows,
+    )
+    file.end_with(_END)
+
+
+def _first_difference(path: Path) -> int:
+    """Return the first row that depends on how the file is completed; its height, if none does."""
+    pairs = zip(*(list(_checksums(path, ending)) for ending in (_NOISE, _END)), strict=True)
+    rows = 0
+    for one, other in pairs:
+        if one != other:
+            break
+        rows += 1
+    return rows
+
+
+def _checksums(path: Path, ending: bytes) -> Iterator[int]:
+    """Yield a number for each row of a JPEG file that is completed with ``ending``: two pictures take much memory."""
+    with LimitedFile(path) as file, Image.open(file, formats=["JPEG"]) as picture:
+        file.end_with(ending)
+        file.allow_pixels(picture.width * picture.height)
+        load(picture)
+        for top in range(0, picture.height, _ROWS):
+            strip = picture.crop((0, top, picture.width, min(top + _ROWS, picture.height)))
+            data = memoryview(strip.tobytes())
+            length = len(data) // strip.height
+            yield from (zlib.crc32(data[begin : begin + length]) for begin in range(0, len(data), length))
+
+
+def ends_too_early(path: Path, begin: bytes) -> bool:
+    """Return whether a file, by its first bytes and what it says of its length, lacks its end."""
+    size = path.stat().st_size
+    if begin[:4] == b"\x89PNG":
+        with path.open("rb") as file:
+            return b"IEND" not in (name for name, _, _ in png_chunks(file))
+    if begin[:4] == b"RIFF":
+        return size < 8 + int.from_bytes(begin[4:8], "little")
+    if begin[:2] == b"BM":
+        return size < int.from_bytes(begin[2:6], "little")
+    if begin[4:8] in (b"ftyp", b"jP  "):
+        return size < _end_of_boxes(path, size)
+    return False
+
+
+def _end_of_boxes(path: Path, size: int) -> int:
+    """Return where the last box of an ISO file ends, by the lengths that they say."""
+    place = 0
+    with path.open("rb") as file:
+        for _ in range(1000):
+            file.seek(place)
+            head = file.read(16)
+            length = int.from_bytes(head[:4])
+            if place >= size or length == 0:  # 0: to the end of the file
+                return place
+            place += int.from_bytes(head[8:16]) if length == 1 else max(length, 8)
+    return place
