@@ -21,7 +21,7 @@ _MAX_PIXELS_OF = {
 
 _MAX_BYTES = 1_400_000_000
 """Memory that a decoder may take, of those whose need is known before."""
-_MAX_BYTES_PER_PIXEL = 12
+_MAX_BYTES_PER_PIXEL = 20
 """The same for each of the pixels that the user allows."""
 _MAX_SECONDS = 4.0
 """Time of a processor that the parts of a file may take which are not simply its pixels."""

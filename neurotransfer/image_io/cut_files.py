@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from neurotransfer.image_io.guarded_file import LimitedFile, load
+from neurotransfer.image_io.iso_boxes import boxes
 from neurotransfer.image_io.jpeg_scans import Scans
 from neurotransfer.image_io.png_chunks import png_chunks
 from neurotransfer.system.errors import InputError
@@ -85,19 +86,6 @@ def ends_too_early(path: Path, begin: bytes) -> bool:
     if begin[:2] == b"BM":
         return size < int.from_bytes(begin[2:6], "little")
     if begin[4:8] in (b"ftyp", b"jP  "):
-        return size < _end_of_boxes(path, size)
+        with path.open("rb") as file:
+            return any(end is not None and end > size for _, _, end in boxes(file))
     return False
-
-
-def _end_of_boxes(path: Path, size: int) -> int:
-    """Return where the last box of an ISO file ends, by the lengths that they say."""
-    place = 0
-    with path.open("rb") as file:
-        for _ in range(1000):
-            file.seek(place)
-            head = file.read(16)
-            length = int.from_bytes(head[:4])
-            if place >= size or length == 0:  # 0: to the end of the file
-                return place
-            place += int.from_bytes(head[8:16]) if length == 1 else max(length, 8)
-    return place

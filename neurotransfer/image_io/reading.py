@@ -22,6 +22,7 @@ from neurotransfer.image_io.eight_bit import eight_bit_colors
 from neurotransfer.image_io.exif import filter_exif
 from neurotransfer.image_io.guarded_file import MAX_FILE_BYTES, LimitedFile, check_file, load
 from neurotransfer.image_io.icc import ToSrgb, to_srgb
+from neurotransfer.image_io.jpeg2000_blocks import check_jpeg2000
 from neurotransfer.image_io.jpeg_scans import check_jpeg
 from neurotransfer.image_io.kinds import BEGIN, find_formats
 from neurotransfer.image_io.png_chunks import MAX_UNPACKED, check_png
@@ -90,8 +91,10 @@ def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
                 return _read_pnm(file, header, budget)
             if begin[:2] == b"\xff\xd8" and not (scans := check_jpeg(path, budget)).ends:
                 complete_jpeg(path, file, scans)
-            if begin[:4] == b"\x89PNG":
+            elif begin[:4] == b"\x89PNG":
                 check_png(path, budget)
+            elif begin[:4] == b"\xff\x4f\xff\x51" or begin[4:8] == b"jP  ":
+                check_jpeg2000(path, budget)
             file.seek(0)
             with Image.open(file, formats=formats) as opened:
                 budget.check_size(opened.size, opened.format)
