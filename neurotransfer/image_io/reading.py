@@ -151,8 +151,8 @@ def _read_deep_tiff(path: Path, file: LimitedFile, budget: Budget) -> Picture | 
     picture: Image.Image | NDArray[np.uint16] = colors
     if colors.dtype == np.uint8:
         picture = Image.frombuffer(layout.mode, colors.shape[1::-1], colors.reshape(-1), "raw", layout.mode, 0, 1)
-    alpha = None if opacity is None or opacity.min() == 255 else Image.fromarray(opacity)
-    return Picture(picture, alpha, orientation, _conversion(profile, layout.mode, path), kept)
+    alpha = None if opacity is None else Image.fromarray(opacity)
+    return Picture(picture, _seen(alpha, path), orientation, _conversion(profile, layout.mode, path), kept)
 
 
 def _read_pnm(file: LimitedFile, header: Header, budget: Budget) -> Picture:
@@ -172,9 +172,18 @@ def decode(opened: Image.Image, path: Path | None = None) -> Picture:
     orientation, kept = _orientation(exif), filter_exif(exif, keep_gps=True)
     colors: Image.Image | NDArray[np.uint16]
     colors, alpha, mode = deep_colors(opened, path, name) or eight_bit_colors(opened, name)
-    if alpha is not None and alpha.getextrema() == (255, 255):
-        alpha = None
-    return Picture(colors, alpha, orientation, _conversion(profile, mode, path), kept)
+    return Picture(colors, _seen(alpha, path), orientation, _conversion(profile, mode, path), kept)
+
+
+def _seen(alpha: Image.Image | None, path: Path | None) -> Image.Image | None:
+    """Return an alpha, or None if all is opaque; with a warning if nothing is to be seen."""
+    if alpha is None or (extremes := alpha.getextrema()) == (255, 255):
+        return None
+    if extremes == (0, 0):
+        logger.warning(
+            "%s is transparent everywhere, so it is taken for white; look at it in a viewer.", path or "A picture"
+        )
+    return alpha
 
 
 def _unreadable(path: Path, reason: str) -> InputError:

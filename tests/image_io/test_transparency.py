@@ -1,8 +1,11 @@
 """Transparent pictures are laid over white, their alpha is kept, hidden colors stay hidden."""
 
+import struct
+
 import numpy as np
 import png
 import pytest
+import tifffile
 from PIL import Image
 
 from neurotransfer.image_io.arrays import load_image, opacity, open_picture, pixels, uncomposite_white
@@ -101,3 +104,59 @@ def test_alpha_survives_saving(tmp_path, name, bits):
         assert np.abs(np.asarray(opened.convert("RGBA"))[..., :3] - (255.0, 0.0, 0.0)).max() < 4
     save_image(tmp_path / "flat.jpg", seen, alpha=alpha)
     assert np.abs(load_image(tmp_path / "flat.jpg") - seen).max() < 4
+
+
+def clear_picture(path):
+    """A picture whose every pixel is transparent, of the kind that its name says."""
+    kind, _, extension = path.name.partition(".")
+    if kind == "palette":
+        Image.new("P", (9, 6), 0).save(path, transparency=0)
+    elif kind == "deep" and extension == "png":
+        deep_png(path, np.full((6, 9, 4), (50_000, 9_000, 9_000, 0), np.uint16), "RGBA;16")
+    elif kind == "deep":
+        tifffile.imwrite(path, np.full((6, 9, 4), (50_000, 9, 9, 0), np.uint16), photometric="rgb", extrasamples=[2])
+    else:
+        Image.new(kind, (9, 6), (200, 40, 40, 0) if kind == "RGBA" else (200, 0)).save(path, lossless=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["RGBA.png", "LA.png", "palette.png", "palette.gif", "RGBA.webp", "RGBA.tif", "deep.png", "deep.tif"]
+)
+def test_a_picture_that_is_transparent_everywhere_gets_one_warning(tmp_path, caplog, name):
+    clear_picture(tmp_path / name)
+    assert np.array_equal(load_image(tmp_path / name), np.full((6, 9, 3), 255))
+    (warning,) = caplog.messages
+    assert f"{name} is transparent everywhere, so it is taken for white" in warning
+
+
+def test_a_picture_of_which_something_is_seen_gets_no_warning(tmp_path, caplog):
+    hidden_red(tmp_path / "a.png")
+    Image.new("RGB", (9, 6), "red").save(tmp_path / "b.png")
+    Image.new("RGBA", (9, 6), (255, 0, 0, 1)).save(tmp_path / "c.png")
+    for name in ("a.png", "b.png", "c.png"):
+        open_picture(tmp_path / name)
+    assert not caplog.messages
+
+
+def bmp(path, alphas, *, header=108, order=(0, 8, 16)):
+    """A BMP file of 2x1 pixels, red and blue, with a mask for alpha; ``order`` is the bits of red, green and blue."""
+    pixels = b"".join(
+        struct.pack("<I", sum(level << bit for level, bit in zip((*color, alpha), (*order, 24), strict=True)))
+        for color, alpha in zip(((200, 40, 40), (40, 60, 190)), alphas, strict=True)
+    )
+    masks = b"".join(struct.pack("<I", 255 << bit) for bit in (*order, 24))
+    facts = struct.pack("<IiiHHIIiiII", header, 2, 1, 1, 32, 3, len(pixels), 2835, 2835, 0, 0) + masks
+    begin = 14 + header
+    head = b"BM" + struct.pack("<IHHI", begin + len(pixels), 0, 0, begin)
+    path.write_bytes((head + facts).ljust(begin, b"\0") + pixels)
+
+
+@pytest.mark.parametrize("header", [56, 108, 124])
+@pytest.mark.parametrize("order", [(0, 8, 16), (16, 8, 0)])
+def test_a_bmp_whose_alpha_is_empty_is_opaque(tmp_path, caplog, header, order):
+    bmp(tmp_path / "a.bmp", (0, 0), header=header, order=order)
+    assert load_image(tmp_path / "a.bmp")[0].tolist() == [[200, 40, 40], [40, 60, 190]]
+    assert open_picture(tmp_path / "a.bmp").alpha is None
+    assert not caplog.messages
+    bmp(tmp_path / "b.bmp", (0, 255), header=header, order=order)
+    assert load_image(tmp_path / "b.bmp")[0].tolist() == [[255, 255, 255], [40, 60, 190]]
