@@ -102,23 +102,9 @@ def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
                 return decode(opened, path)
     except InputError:
         raise
-    except UnidentifiedImageError:
-        if begin[:4] in (b"II*\0", b"MM\0*"):
-            raise InputError(
-                f"{path} is a TIFF picture, but a damaged or unusual one; save it again, as RGB or PNG."
-            ) from None
-        raise InputError(
-            f"{path} is not a picture of a known format; expected JPEG, PNG, WebP, TIFF, HEIC, AVIF, GIF, BMP, "
-            "JPEG 2000 or PNM."
-        ) from None
-    except MemoryError:
-        raise InputError(f"{path} does not fit into the memory; save it smaller.") from None
     except Exception as error:  # untrusted input: decoders may raise anything
         logger.debug("%s: %r", path, error)
-        if begin and ends_too_early(path, begin):
-            raise InputError(f"{path} ends too early, and cannot be read; copy or download it again.") from None
-        reason = error.strerror if isinstance(error, OSError) else None
-        raise _unreadable(path, reason or str(error)) from None
+        raise _unreadable(path, begin, error) from None
 
 
 def _read_deep_tiff(path: Path, file: LimitedFile, budget: Budget) -> Picture | None:
@@ -186,9 +172,20 @@ def _seen(alpha: Image.Image | None, path: Path | None) -> Image.Image | None:
     return alpha
 
 
-def _unreadable(path: Path, reason: str) -> InputError:
-    reason = (reason.strip().splitlines() or ["it is damaged"])[0]
-    return InputError(f"{path} cannot be read as a picture: {reason[:200].rstrip('.')}.")
+def _unreadable(path: Path, begin: bytes, error: Exception) -> InputError:
+    if isinstance(error, MemoryError):
+        return InputError(f"{path} does not fit into the memory; save it smaller.")
+    if ends_too_early(path, begin):
+        return InputError(f"{path} ends too early, and cannot be read; copy or download it again.")
+    if not isinstance(error, UnidentifiedImageError):
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or "it is damaged"
+        return InputError(f"{path} cannot be read as a picture: {reason.strip().splitlines()[0][:200].rstrip('.')}.")
+    if begin[:4] in (b"II*\0", b"MM\0*"):
+        return InputError(f"{path} is a TIFF picture, but a damaged or unusual one; save it again, as RGB or PNG.")
+    return InputError(
+        f"{path} is not a picture of a known format; expected JPEG, PNG, WebP, TIFF, HEIC, AVIF, GIF, BMP, "
+        "JPEG 2000 or PNM."
+    )
 
 
 @contextmanager

@@ -19,7 +19,8 @@ BAD_RUNS = {
     ),
     "truncated photo": (
         ("-c", "half.jpg"),
-        "half.jpg cannot be read as a picture: image file is truncated (10 bytes not processed).",
+        "half.jpg ends too early, and its picture is missing below row 0 of 64; copy or download it again, or save "
+        "what a viewer shows of it.",
     ),
     "unknown extension": (
         ("-o", "out.xyz"),
