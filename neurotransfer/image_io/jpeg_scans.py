@@ -4,20 +4,24 @@ A JPEG file may hold its picture in many scans, each a pass over all pixels, alt
 The specification is ITU-T T.81; nothing is decompressed.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from math import ceil
 from pathlib import Path
 from typing import BinaryIO
 
 from neurotransfer.image_io.budget import Budget
+from neurotransfer.image_io.tiff_layout import Tags
 
 _MARKER = re.compile(rb"\xff[^\0\xff\xd0-\xd7]")
 """A marker other than those that stand inside the data of a scan."""
 _START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _START_OF_SCAN, _END = 0xDA, 0xD9
 _WITHOUT_LENGTH = {0x01, 0xD8}
+
+_COMPRESSION, _JPEG_COMPRESSIONS, _PLACES = 259, (6, 7), ((324, 273), (325, 279))
+"""TIFF's tag, its values for JPEG, and the tags for places and lengths of tiles and strips."""
 
 _SECONDS_A_BLOCK = 60e-9
 """What a scan takes for a block of 8x8 samples at most: Huffman codes 40 ns, arithmetic codes 60 ns."""
@@ -57,19 +61,8 @@ def check_jpeg(path: Path, budget: Budget) -> Scans:
     Raises:
         InputError: decoding it would take too much time or memory.
     """
-    scans = Scans()
     with path.open("rb") as file:
-        for number, (marker, content) in enumerate(_segments(file)):
-            if marker in _START_OF_FRAME and not scans.blocks and len(content) >= 6:
-                _read_frame(scans, content)
-                budget.check_size(scans.size, "JPEG")
-            elif marker == _START_OF_SCAN and content:
-                _read_scan(scans, content)
-                budget.check_seconds(scans.visited * _SECONDS_A_BLOCK, "holds more scans than pictures do")
-            elif marker == _END:
-                scans.ends = True
-            if number > _MAX_SEGMENTS:
-                budget.check_seconds(float("inf"), "holds far more besides its pixels than pictures do")
+        scans = _walk(file, 0, None, budget)
     if scans.several:
         coefficients = 128 * sum(scans.blocks.values())
         pixels = scans.size[0] * scans.size[1] * (1 if len(scans.blocks) == 1 else 4)
@@ -77,10 +70,46 @@ def check_jpeg(path: Path, budget: Budget) -> Scans:
     return scans
 
 
-def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Yield the marker and the content of each segment, to the end of the picture."""
-    place = 2
-    while found := _next_marker(file, place):
+def check_jpeg_in_tiff(path: Path, tags: Tags, budget: Budget) -> None:
+    """Walk through the strips or tiles of a TIFF file, if they are JPEG files.
+
+    Raises:
+        InputError: decoding them would take too much time.
+    """
+    if tags.number(_COMPRESSION, 1) not in _JPEG_COMPRESSIONS:
+        return
+    begins, lengths = (tags.numbers(tile if tile in tags else strip).tolist() for tile, strip in _PLACES)
+    visited = 0
+    with path.open("rb") as file:
+        for begin, length in zip(begins, lengths, strict=False):
+            visited += _walk(file, begin, begin + length, budget, visited).visited
+
+
+def _walk(file: BinaryIO, begin: int, end: int | None, budget: Budget, visited: int = 0) -> Scans:
+    """Return what the scans of a JPEG file hold that lies between two places of a file; None: to its end.
+
+    ``visited`` is the blocks of those before it.
+    """
+    scans = Scans()
+    for number, (marker, content) in enumerate(_segments(file, begin, end)):
+        if marker in _START_OF_FRAME and not scans.blocks and len(content) >= 6:
+            _read_frame(scans, content)
+            budget.check_size(scans.size, "JPEG")
+        elif marker == _START_OF_SCAN and content:
+            _read_scan(scans, content)
+            seconds = (visited + scans.visited) * _SECONDS_A_BLOCK
+            budget.check_seconds(seconds, "holds more scans than pictures do")
+        elif marker == _END:
+            scans.ends = True
+        if number > _MAX_SEGMENTS:
+            budget.check_seconds(math.inf, "holds far more besides its pixels than pictures do")
+    return scans
+
+
+def _segments(file: BinaryIO, begin: int, end: int | None) -> Iterator[tuple[int, bytes]]:
+    """Yield the marker and the content of each segment, to the end of the picture, or to a place in the file."""
+    place = begin + 2
+    while (end is None or place < end) and (found := _next_marker(file, place)):
         marker, place = found
         content = b""
         if marker not in _WITHOUT_LENGTH and marker != _END:
@@ -110,7 +139,7 @@ def _read_frame(scans: Scans, content: bytes) -> None:
     across, down = (max((pair[axis] for pair in factors.values()), default=1) or 1 for axis in (0, 1))
     scans.size, scans.row = (width, height), 8 * down
     scans.blocks = {
-        name: ceil(width * pair[0] / (8 * across)) * ceil(height * pair[1] / (8 * down))
+        name: math.ceil(width * pair[0] / (8 * across)) * math.ceil(height * pair[1] / (8 * down))
         for name, pair in factors.items()
     }
     scans.missing = {(name, number): 16 for name in factors for number in range(64)}

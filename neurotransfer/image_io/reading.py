@@ -23,7 +23,7 @@ from neurotransfer.image_io.exif import filter_exif
 from neurotransfer.image_io.guarded_file import MAX_FILE_BYTES, LimitedFile, check_file, load
 from neurotransfer.image_io.icc import ToSrgb, to_srgb
 from neurotransfer.image_io.jpeg2000_blocks import check_jpeg2000
-from neurotransfer.image_io.jpeg_scans import check_jpeg
+from neurotransfer.image_io.jpeg_scans import check_jpeg, check_jpeg_in_tiff
 from neurotransfer.image_io.kinds import BEGIN, find_formats
 from neurotransfer.image_io.png_chunks import MAX_UNPACKED, check_png
 from neurotransfer.image_io.pnm import Header, find_header, read_pnm
@@ -112,6 +112,7 @@ def _read_deep_tiff(path: Path, file: LimitedFile, budget: Budget) -> Picture | 
     try:
         tags = Tags(file)
         check_first_page(path, file, tags)
+        check_jpeg_in_tiff(path, tags, budget)
         layout = find_layout(tags)
     except (struct.error, OverflowError):  # it is damaged
         return None

@@ -15,6 +15,7 @@ from neurotransfer.image_io.arrays import load_image, open_picture
 from neurotransfer.image_io.budget import Budget
 from neurotransfer.image_io.jpeg_scans import check_jpeg
 from neurotransfer.system.errors import InputError
+from tests.image_io import tiff
 
 # --- JPEG
 
@@ -96,6 +97,20 @@ def test_endless_segments_end(tmp_path):
     (tmp_path / "a.jpg").write_bytes(progressive((64, 48))[:-2] + b"\xff\xfe\0\2" * 200_000 + b"\xff\xd9")
     with pytest.raises(InputError, match="holds far more besides its pixels than pictures do"):
         load_image(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("strips", [1, 40])
+def test_a_tiff_of_jpeg_strips_of_many_scans_is_refused(tmp_path, strips):
+    rows = 3000 // strips
+    piece = progressive((4000, rows), subsampling=0)[:-2] + scan(1) * 80 + b"\xff\xd9"
+    tags = {256: 4000, 257: 3000, 258: 8, 259: 7, 262: 6, 277: 3, 278: rows}
+    (tmp_path / "a.tif").write_bytes(tiff.tiff_file(tags, [piece] * strips))
+    assert open_picture(tmp_path / "a.tif").size == (4000, 3000)  # of some 18 million blocks
+    tags |= {256: 8000, 257: 6000, 278: 2 * rows}
+    piece = progressive((8000, 2 * rows), subsampling=0)[:-2] + scan(1) * 80 + b"\xff\xd9"
+    (tmp_path / "b.tif").write_bytes(tiff.tiff_file(tags, [piece] * strips))
+    with pytest.raises(InputError, match=r"b\.tif cannot be read as a picture: it holds more scans than pictures do"):
+        open_picture(tmp_path / "b.tif")
 
 
 # --- PNG
