@@ -11,6 +11,7 @@ on the clock) or 1.5 GB, prints, or raises anything but an `InputError` of one l
 import argparse
 import io
 import json
+import logging
 import os
 import random
 import resource
@@ -274,6 +275,7 @@ def read_them(folder):
     from neurotransfer.system.errors import InputError
 
     warnings.simplefilter("error")
+    logging.getLogger("neurotransfer").addHandler(logging.NullHandler())  # warnings of ours may be; others not
     resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))  # the machine's sake; what counts is measured
     for line in sys.stdin:
         path = Path(folder, json.loads(line))
@@ -325,9 +327,8 @@ class Child:
                 "gb": 0,
             }
         told = json.loads(line)
-        # A damaged profile is worth a line of warning, and nothing else is.
-        if not all(line.startswith("The colour profile of ") for line in self._said(before).splitlines()):
-            told |= {"end": "printed", "text": self._said(before)}
+        if said := self._said(before):
+            told |= {"end": "printed", "text": said}
         if told["seconds"] > SECONDS or told["gb"] > GIGABYTES:
             told["end"] = "hung" if told["seconds"] > SECONDS else "too much memory"
         return told

@@ -44,18 +44,14 @@ def complete_jpeg(path: Path, file: LimitedFile, scans: Scans) -> None:
     """
     height = scans.size[1]
     rows = _first_difference(path) if scans.is_complete else 0
-    if height - rows > max(scans.row + 1, _MAX_MISSING * height):
+    if not scans.is_complete or height - rows > max(scans.row + 1, _MAX_MISSING * height):
         missing = f"missing below row {rows} of {height}" if scans.is_complete else "incomplete everywhere"
         raise InputError(
             f"{path} ends too early, and its picture is {missing}; copy or download it again, "
             "or save what a viewer shows of it."
         )
-    logger.warning(
-        "%s ends too early: of its %d rows, the last %d may be wrong. Copy or download it again.",
-        path,
-        height,
-        height - rows,
-    )
+    wrong = f"the last {height - rows} may be wrong" if rows < height else "none seems to be missing"
+    logger.warning("%s ends too early: of its %d rows, %s. Copy or download it again.", path, height, wrong)
     file.end_with(_END)
 
 
