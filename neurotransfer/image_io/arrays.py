@@ -60,12 +60,12 @@ def pixels(picture: Picture, size: tuple[int, int] | None = None) -> Array:
     size = _stored_size(size or picture.size, picture)
     if isinstance(picture.colors, Image.Image):
         small = _shrink(picture.colors, size)
-        small = picture.profile(small) if picture.profile else small.convert("RGB")
-        return _upright(np.asarray(small, dtype=np.float32), picture.orientation)
+        converted = picture.conversion(small) if picture.conversion else small.convert("RGB")
+        return _upright(np.asarray(converted, dtype=np.float32), picture.orientation)
     channels = [_resample_16_bits(channel, size) for channel in np.moveaxis(picture.colors, -1, 0)]
     image: Array = np.clip(np.stack(channels, axis=-1) / np.float32(257.0), 0.0, 255.0, dtype=np.float32)
-    if picture.profile:
-        image = picture.profile.convert_float(image)
+    if picture.conversion:
+        image = picture.conversion.convert_float(image)
     return _upright(np.broadcast_to(image, (*image.shape[:2], 3)), picture.orientation)
 
 

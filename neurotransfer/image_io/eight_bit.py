@@ -32,11 +32,8 @@ def _composited(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]:
         if picture.mode not in ("LA", "RGBA"):
             picture = picture.convert("LA" if gray else "RGBA")
         alpha = picture.getchannel("A")
-        if picture.format == "BMP" and alpha.getextrema() == (
-            0,
-            0,
-        ):  # many programs leave the alpha of a BMP file empty
-            return picture, None
+        if picture.format == "BMP" and alpha.getextrema() == (0, 0):
+            return picture, None  # many programs leave the alpha of a BMP file empty
         colors = picture.getchannel("L") if gray else picture
         # In place, and RGBA keeps its fourth channel: a copy without it would double the memory.
         colors.paste(255 if gray else (255,) * 4, mask=ImageChops.invert(alpha))

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 
 from neurotransfer.image_io.budget import Budget
+from neurotransfer.image_io.color_space import Conversion, find_conversion
 from neurotransfer.image_io.cut_files import complete_jpeg, ends_too_early
 from neurotransfer.image_io.eight_bit import eight_bit_colors
 from neurotransfer.image_io.exif import filter_exif
 from neurotransfer.image_io.guarded_file import MAX_FILE_BYTES, LimitedFile, check_file, load
-from neurotransfer.image_io.icc import ToSrgb, to_srgb
 from neurotransfer.image_io.jpeg2000_blocks import check_jpeg2000
 from neurotransfer.image_io.jpeg_scans import check_jpeg, check_jpeg_in_tiff
 from neurotransfer.image_io.kinds import BEGIN, find_formats
@@ -56,7 +56,7 @@ class Picture:
     """Mode L, 255 is opaque; None: all pixels are opaque."""
     orientation: int = 1
     """EXIF's number, 1 to 8, of how the pixels are stored."""
-    profile: ToSrgb | None = None
+    conversion: Conversion | None = None
     """The conversion of the colors to sRGB; None: they are sRGB."""
     exif: Image.Exif = field(default_factory=Image.Exif, repr=False)
     """The part of the file's EXIF that results may keep: see `neurotransfer.image_io.exif`."""
@@ -123,7 +123,9 @@ def _read_deep_tiff(path: Path, file: LimitedFile, budget: Budget) -> Picture | 
     exif = Image.Exif()
     exif.bigtiff, exif.endian = tags.is_big, tags.order
     exif.load_from_fp(file, tags.offset)
-    profile, orientation, kept = exif.get(_ICC_PROFILE), _orientation(exif), filter_exif(exif, keep_gps=True)
+    info = {"icc_profile": exif.get(_ICC_PROFILE)}
+    conversion = find_conversion(layout.mode, info, exif, path, "TIFF")
+    orientation, kept = _orientation(exif), filter_exif(exif, keep_gps=True)
     del exif  # frees its memory: it may hold all layers of a drawing
     file.allow_pixels(pixels)
     if layout.mode == "L":
@@ -139,7 +141,7 @@ def _read_deep_tiff(path: Path, file: LimitedFile, budget: Budget) -> Picture | 
     if colors.dtype == np.uint8:
         picture = Image.frombuffer(layout.mode, colors.shape[1::-1], colors.reshape(-1), "raw", layout.mode, 0, 1)
     alpha = None if opacity is None else Image.fromarray(opacity)
-    return Picture(picture, _seen(alpha, path), orientation, _conversion(profile, layout.mode, path), kept)
+    return Picture(picture, _seen(alpha, path), orientation, conversion, kept)
 
 
 def _read_pnm(file: LimitedFile, header: Header, budget: Budget) -> Picture:
@@ -155,11 +157,12 @@ def decode(opened: Image.Image, path: Path | None = None) -> Picture:
     """
     name = raw_mode(opened)  # known only until the picture is loaded
     load(opened)
-    profile, exif = opened.info.get("icc_profile"), _exif(opened)
+    info, form, exif = opened.info, opened.format, _exif(opened)
     orientation, kept = _orientation(exif), filter_exif(exif, keep_gps=True)
     colors: Image.Image | NDArray[np.uint16]
     colors, alpha, mode = deep_colors(opened, path, name) or eight_bit_colors(opened, name)
-    return Picture(colors, _seen(alpha, path), orientation, _conversion(profile, mode, path), kept)
+    conversion = find_conversion(mode, info, exif, path, form)
+    return Picture(colors, _seen(alpha, path), orientation, conversion, kept)
 
 
 def _seen(alpha: Image.Image | None, path: Path | None) -> Image.Image | None:
@@ -206,14 +209,6 @@ def _quiet_pillow() -> Iterator[None]:
             log.setLevel(level)
             PngImagePlugin.MAX_TEXT_CHUNK = texts
             Image.MAX_IMAGE_PIXELS = limit
-
-
-def _conversion(profile: bytes | None, mode: str, path: Path | None) -> ToSrgb | None:
-    try:
-        return to_srgb(profile, mode)
-    except ValueError as error:
-        logger.warning("The colour profile of %s cannot be used (%s): its colours are taken for sRGB.", path, error)
-        return None
 
 
 def _exif(picture: Image.Image) -> Image.Exif | None:
