@@ -12,6 +12,7 @@ from neurotransfer.runs.inputs import DEFAULT_INPUTS, DEFAULT_OPTIONS, Inputs, O
 from neurotransfer.runs.print_sizes import long_side_on
 from neurotransfer.runs.run_folder import OutputPaths, claim_output, run_name
 from neurotransfer.runs.run_info import RunInfo
+from neurotransfer.system.cpu import announce_precision, slowdown
 from neurotransfer.system.memory import allowance
 from neurotransfer.system.size import Size
 from neurotransfer.transfer.checkpoint import Checkpoint
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 _MUCH_ENLARGED = 4
 """Times beyond which an enlarged painting is a blur."""
+_MUCH_SLOWER = 1.5
+"""Times beyond which other work on the machine is named."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,7 @@ def prepare(
     plan = previous.plan if previous else None
     if plan is None:
         photo_size, *style_sizes = (Size(*picture.size) for picture in (pictures.content, *pictures.styles))
+        announce_precision(job.settings.precision)
         machine = Machine.here(job.max_memory)
         plan = make_plan(photo_size, style_sizes, job.settings, machine)
         least = make_plan(photo_size, style_sizes, replace(job.settings, steps=len(plan.scales)), machine).seconds
@@ -185,10 +189,13 @@ def _announce_sizes(pictures: Pictures, settings: Settings, plan: Plan) -> None:
 
 def _announce_cost(plan: Plan, seconds: float) -> None:
     tile_pixels = plan.memory.max_tile_pixels
+    time_words, others = format_duration(seconds), slowdown()
+    if others > _MUCH_SLOWER:
+        time_words += f" ({format_duration(seconds * others)} beside as much other work as in the last minute)"
     logger.log(
         logging.INFO if tile_pixels or seconds > ANNOUNCE_SECONDS else logging.DEBUG,
         "This should take about %s and at most %.1f GB of memory, %s.",
-        format_duration(seconds),
+        time_words,
         plan.memory.peak / 1e9,
         f"in tiles of up to {tile_pixels:,} pixels" if tile_pixels else "the picture as a whole",
     )

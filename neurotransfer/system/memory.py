@@ -2,12 +2,16 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import psutil
 
+from neurotransfer.system.control_groups import group_folders
+
 SAFE_SHARE = 0.8
 """Of the memory that is free: the rest is for what else the machine does."""
+_LIMITS_AND_USAGES = (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes"))
+"""Names of a control group's files, of version 2 and of version 1."""
 _ADDRESSES = 0.9e9  # taken by TensorFlow but not used; counts where the address space is limited
 
 
@@ -23,19 +27,8 @@ def allowance() -> float:
 
 def group_room(root: Path = Path("/")) -> Iterator[float]:
     """Yield what the process's control group and all groups above it leave, of version 2 and of version 1."""
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:  # no control groups
-        lines = []
-    own = {controllers: path for _, controllers, path in (line.split(":", 2) for line in lines)}
-    for controllers, base, limit, usage in (
-        ("", "sys/fs/cgroup", "memory.max", "memory.current"),
-        ("memory", "sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
-    ):
-        # Inside a container the path may be the host's; then its own group is the one at the base.
-        inner = PurePosixPath(own.get(controllers, "/").lstrip("/"))
-        for group in (inner, *inner.parents):
-            folder = root / base / group
+    for folder in group_folders("memory", root):
+        for limit, usage in _LIMITS_AND_USAGES:
             try:
                 allowed, used = (int((folder / name).read_text()) for name in (limit, usage))
                 stale = re.search(r"^inactive_file (\d+)$", (folder / "memory.stat").read_text(), re.MULTILINE)

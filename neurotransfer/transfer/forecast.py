@@ -7,10 +7,10 @@ from neurotransfer.system.size import Size
 from neurotransfer.transfer.tiles import target_work, work
 from neurotransfer.vgg.layers import KERNEL_SHAPES, stride
 
-# Measured (docs/performance.md): the time of a convolution's arithmetic in float32 is multiplied by these. They are
+# Measured (docs/experiments.md): the time of a convolution's arithmetic in float32 is multiplied by these. They are
 # below 1 because TensorFlow multiplies faster than the product that is timed, and Winograd convolutions multiply less.
-_OVER_THE_FLOOR = {"bfloat16": 0.48, "float32": 0.82}
-_OVER_IN_TILES = {"bfloat16": 0.48, "float32": 0.97}
+_OVER_THE_FLOOR = {"bfloat16": 0.34, "float32": 0.60}
+_OVER_IN_TILES = {"bfloat16": 0.34, "float32": 0.71}
 START_SECONDS = 3.0
 
 

@@ -1,9 +1,11 @@
 """Jobs from beginning to end: a failure saves the picture so far, the same job gives the same bytes."""
 
+import logging
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from neurotransfer.image_io.arrays import load_image
 from neurotransfer.runs.inputs import Inputs
@@ -22,7 +24,7 @@ FAILURES = {
     ResourceExhaustedError("OOM\n..."): "The memory ran out after step 1 of 4; give less with --max-memory, or a "
     "smaller --size.",
     ValueError("of the worst kind.\nat 0x7f"): "The program failed after step 1 of 4 (ValueError: of the worst kind); "
-    "please report it.",
+    "run 'neurotransfer doctor', and report this if it finds nothing.",
     NeurotransferError("Nothing fits."): "Nothing fits.",
 }
 
@@ -75,3 +77,23 @@ def test_same_job_gives_the_same_bytes(photo, painting, tmp_path):
         pictures.append(result.picture.read_bytes())
     assert pictures[0] == pictures[1]
     assert pictures[0] != pictures[2]
+
+
+@pytest.mark.parametrize(
+    ("size", "painting_size", "settings", "budget", "warning"),
+    [
+        ((64, 48), (128, 96), Settings(size=64, steps=2), None, None),
+        ((960, 32), (640, 480), Settings(size=512, steps=2), None, "The result will have 512x17 pixels"),
+        ((96, 72), (16, 16), Settings(size=96, steps=2), None, "The painting, 16x16 pixels, is enlarged to 96x96"),
+        ((96, 72), (30, 24), Settings(size=96, steps=2), None, None),
+        ((256, 192), (2000, 1500), Settings(size=256), 1.0, "The time budget of 1 s is too short"),
+        ((256, 192), (2000, 1500), Settings(size=256), 3600.0, None),
+    ],
+)
+def test_what_the_picture_will_lack_is_warned_of(tmp_path, caplog, size, painting_size, settings, budget, warning):
+    inputs = Inputs.of(tmp_path / "a.png", tmp_path / "b.png")
+    for name, pixels in (("a.png", size), ("b.png", painting_size)):
+        Image.new("RGB", pixels, "red").save(tmp_path / name)
+    with caplog.at_level(logging.WARNING):
+        prepare(Job(inputs, settings, str(tmp_path / "out"), time_budget=budget))
+    assert [record.getMessage()[: len(warning or "")] for record in caplog.records] == ([warning] if warning else [])
