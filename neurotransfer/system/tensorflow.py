@@ -9,6 +9,14 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Event, Thread
+
+from neurotransfer.system.cpu import cores
+from neurotransfer.system.errors import NeurotransferError
+
+_OWN_THREADS = 2
+"""Threads that TensorFlow starts besides one for each core."""
+_KERAS_HOME = "KERAS_HOME"
 
 
 def load_tensorflow() -> None:
@@ -21,15 +29,40 @@ def load_tensorflow() -> None:
     - One operation runs at a time, each on all cores: no slower, and 0.2 GB less at 1600x1200 than two at once.
     - The arithmetic optimizer is off. It merges additions into sums that begin with whichever buffer can be reused, so
       that the last bit differs from one process to the next. Nothing is slower without it.
+
+    Raises:
+        NeurotransferError: it may not start as many threads as it needs.
     """
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(cores()))  # it does not look at quotas
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors that matter arrive as Python exceptions
+    _require_threads(cores() + _OWN_THREADS)
     with _silent_stderr(), _without_keras(), _without_collections():
         import tensorflow as tf
 
         tf.get_logger().setLevel("ERROR")  # it warns of retracing, where every size has a graph of its own
         tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
         tf.constant(0.0)  # starts the runtime, which looks for devices and reports on them
+
+
+def _require_threads(count: int) -> None:
+    """Raise `NeurotransferError` unless that many threads can be started: TensorFlow aborts the process instead."""
+    end = Event()
+    threads: list[Thread] = []
+    try:
+        for _ in range(count):
+            threads.append(thread := Thread(target=end.wait, daemon=True))
+            thread.start()
+    except RuntimeError:
+        threads.pop()
+        raise NeurotransferError(
+            f"TensorFlow needs {count} threads, and only {len(threads)} can be started: allow more processes "
+            "(ulimit -u, or the limit of the container)."
+        ) from None
+    finally:
+        end.set()
+        for thread in threads:
+            thread.join()
 
 
 @contextmanager
@@ -47,15 +80,23 @@ def _silent_stderr() -> Iterator[None]:
 
 @contextmanager
 def _without_keras() -> Iterator[None]:
-    """Make an import of Keras fail, which TensorFlow allows for; afterwards ``tf.keras`` loads it when first used."""
-    if "keras" in sys.modules:
-        yield
-        return
-    sys.modules["keras"] = None  # type: ignore[assignment]
+    """Make an import of Keras fail, which TensorFlow allows for; afterwards ``tf.keras`` loads it when first used.
+
+    TensorFlow has a copy of an old Keras, too, which would write its settings into the user's home folder.
+    """
+    loaded, home = "keras" in sys.modules, os.environ.get(_KERAS_HOME)
+    if not loaded:
+        sys.modules["keras"] = None  # type: ignore[assignment]
+    os.environ[_KERAS_HOME] = os.devnull
     try:
         yield
     finally:
-        del sys.modules["keras"]
+        if not loaded:
+            del sys.modules["keras"]
+        if home is None:
+            del os.environ[_KERAS_HOME]
+        else:
+            os.environ[_KERAS_HOME] = home
 
 
 @contextmanager

@@ -5,6 +5,7 @@ read.
 """
 
 import json
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +20,8 @@ from neurotransfer.system.lock import NAME as LOCK
 from neurotransfer.system.lock import FolderLock
 from neurotransfer.vgg.formats.npz import write_npz
 from neurotransfer.vgg.kernels import Kernels
+
+logger = logging.getLogger(__name__)
 
 _ARCHIVE = "vgg19-full.npz"
 _ENTRY = "vgg19-full.json"
@@ -54,14 +57,27 @@ class CacheEntry:
     @property
     def path(self) -> Path:
         """The archive."""
-        return folder() / _ARCHIVE
+        return _required_folder() / _ARCHIVE
 
 
-def folder() -> Path:
-    """Return the folder for weights inside the user's cache folder; it need not exist."""
+def folder() -> Path | None:
+    """Return the folder for weights inside the user's cache folder; it need not exist. None: there is no home."""
     from platformdirs import user_cache_path  # imported late: only commands that look for weights need it
 
-    return user_cache_path("neurotransfer", appauthor=False) / "weights"
+    try:
+        path = user_cache_path("neurotransfer", appauthor=False) / "weights"
+    except RuntimeError:  # no HOME, and a user without a name, as in containers
+        return None
+    return path if path.is_absolute() else None  # older versions leave the "~"
+
+
+def _required_folder() -> Path:
+    path = folder()
+    if path is None:
+        raise InputError(
+            "There is no home folder to keep weights in; set HOME, or set XDG_CACHE_HOME to a folder of your own."
+        )
+    return path
 
 
 def entry() -> CacheEntry | None:
@@ -70,7 +86,11 @@ def entry() -> CacheEntry | None:
     Raises:
         InputError: the JSON file is damaged.
     """
-    path = folder() / _ENTRY
+    kept = folder()
+    if kept is None:
+        logger.debug("There is no home folder: no weights are kept, and the built-in ones are used.")
+        return None
+    path = kept / _ENTRY
     try:
         found = CacheEntry(**json.loads(path.read_text(encoding="utf-8")))
         *texts, used = asdict(found).values()
@@ -97,10 +117,10 @@ def required_entry() -> CacheEntry:
     Raises:
         InputError: nothing is, or the archive is gone.
     """
-    found = entry()
+    place, found = _required_folder(), entry()
     if found is None:
         raise InputError(
-            f"The full weights were expected in {folder()}, found nothing; run 'neurotransfer weights fetch' or "
+            f"The full weights were expected in {place}, found nothing; run 'neurotransfer weights fetch' or "
             "'neurotransfer weights import FILE', or use 'builtin'."
         )
     if not found.path.is_file():
@@ -119,7 +139,7 @@ def store(
     Raises:
         NeurotransferError: they cannot be written.
     """
-    path = folder() / _ARCHIVE
+    path = _required_folder() / _ARCHIVE
     arrays = {
         f"{name}.{part}": array
         for name, pair in kernels.items()
@@ -134,10 +154,11 @@ def folder_to_fill() -> Iterator[Path]:
     """Yield `folder`, locked for this process and created if need be: two downloads into one file would damage it.
 
     Raises:
-        InputError: full weights are installed, which are not replaced unasked, or another process holds the folder.
+        InputError: there is no home, full weights are installed, which are not replaced unasked, or another process
+            holds the folder.
         NeurotransferError: the folder cannot be created.
     """
-    path = folder()
+    path = _required_folder()
     try:
         path.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
@@ -179,7 +200,7 @@ def remove() -> int:
         NeurotransferError: a file cannot be deleted.
     """
     path = folder()
-    if not path.is_dir():
+    if path is None or not path.is_dir():
         return 0
     size = 0
     try:
@@ -199,6 +220,6 @@ def _is_empty(file: Path) -> bool:
 
 
 def _write(found: CacheEntry) -> CacheEntry:
-    with atomic_file(folder() / _ENTRY) as handle:
+    with atomic_file(_required_folder() / _ENTRY) as handle:
         handle.write((json.dumps(asdict(found), indent=1) + "\n").encode())
     return found
