@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 
 
 def main() -> None:
@@ -11,8 +12,11 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, lambda number, _: os._exit(128 + number))
-    from neurotransfer.cli.main import main as run_command
-
+    try:
+        from neurotransfer.cli.main import main as run_command
+    except Exception as error:  # a broken package may raise anything
+        reason = f"{type(error).__name__}: {error}"
+        sys.exit(f"Error: The program cannot be loaded ({reason}); unset PYTHONPATH, or install the program again.")
     run_command()
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import logging
 import signal
 import sys
 import time
@@ -27,12 +28,14 @@ from neurotransfer.cli.options import (
     to_settings,
 )
 from neurotransfer.cli.weights import doctor, weights
-from neurotransfer.system.errors import InputError, NeurotransferError
+from neurotransfer.system.errors import InputError, NeurotransferError, reason_of
 from neurotransfer.system.signals import raising_signals
 from neurotransfer.transfer.settings import INITS
 
 if TYPE_CHECKING:
     from neurotransfer.runs.job import Prepared
+
+logger = logging.getLogger(__name__)
 
 EPILOG = "Every option can also be given as an environment variable: NEUROTRANSFER_STYLE_WEIGHT for --style-weight."
 
@@ -243,6 +246,14 @@ def main() -> None:
         what = f"{error.filename} cannot be used" if error.filename else "the output cannot be written"
         echo_line(f"Error: {what}: {error.strerror or error}.", err=True)
         code = 2 if error.errno == errno.ENAMETOOLONG else 1
+    except Exception as error:  # a mistake of ours, or a broken package, which may raise anything
+        logger.debug("Where it failed:", exc_info=error)
+        reason = f"{type(error).__name__}: {reason_of(error)}"
+        echo_line(
+            f"Error: The program failed ({reason}); run 'neurotransfer doctor', and report this if it finds nothing.",
+            err=True,
+        )
+        code = 1
     except (click.Abort, KeyboardInterrupt):
         echo_line("Interrupted.", err=True)
         code = 130

@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from neurotransfer.system.errors import InputError, NeurotransferError
 from neurotransfer.system.files import require_unlinked
 
 if TYPE_CHECKING:  # NumPy, which the module imports, would delay --help
+    from neurotransfer.runs.installation import Finding
     from neurotransfer.vgg.cache import CacheEntry
 
 
@@ -155,11 +157,9 @@ weights.add_command(_former_name, "quantise")
 @option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor(as_json: bool) -> None:
     """Check this machine and this installation; print each problem with its remedy."""
-    from neurotransfer.runs.doctor import examine
-
     problems = 0
     report = {}
-    for finding in examine():
+    for finding in _findings():
         problems += finding.problem is not None
         report[finding.name] = {"found": finding.found, "problem": finding.problem}
         if not as_json:
@@ -171,3 +171,17 @@ def doctor(as_json: bool) -> None:
     if problems:
         count = "One problem was" if problems == 1 else f"{problems} problems were"
         raise NeurotransferError(f"{count} found; the report says how to mend {'it' if problems == 1 else 'them'}.")
+
+
+def _findings() -> Iterator["Finding"]:
+    """Yield what is found; after a package that cannot be loaded, nothing that needs it."""
+    from neurotransfer.runs.installation import PACKAGES, check_installation
+
+    broken = False
+    for finding in check_installation():
+        broken = broken or (finding.name in PACKAGES and finding.problem is not None)
+        yield finding
+    if not broken:
+        from neurotransfer.runs.doctor import examine
+
+        yield from examine()

@@ -1,4 +1,4 @@
-"""Checks what this machine and this installation can do, and names each problem with its remedy.
+"""Checks what this machine can do, and names each problem with its remedy.
 
 The checks change nothing. TensorFlow is loaded in a separate process, because it crashes on a processor that it was not
 built for.
@@ -10,13 +10,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import psutil
 
-from neurotransfer.system.cpu import choose_precision, cores, processor_flags
+from neurotransfer.runs.installation import Finding
+from neurotransfer.system.cpu import choose_precision, processor_flags, usable_cores
 from neurotransfer.system.errors import NeurotransferError, reason_of
 from neurotransfer.system.memory import allowance
 from neurotransfer.system.size import Size
@@ -27,12 +26,6 @@ from neurotransfer.vgg.weights import load_weights
 
 FLAGS = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16")
 """Processor features that speed TensorFlow up, as Linux names them."""
-PACKAGES = (
-    *("neurotransfer", "numpy", "scipy", "pillow", "click", "psutil"),
-    *("pypng", "tifffile", "filelock", "requests", "platformdirs"),
-)
-PYTHONS = ((3, 11), (3, 13))
-"""First and last supported version."""
 UPPER_BOUND = Size(40_000, 30_000)
 """(width, height) of a picture that fits into the memory of no machine; the largest that fits is sought below it."""
 TIMEOUT = 180  # seconds for loading TensorFlow
@@ -52,21 +45,9 @@ print(json.dumps([tf.__version__, [device.name for device in tf.config.list_phys
 """
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was checked."""
-
-    name: str
-    found: str
-    problem: str | None = None
-    """What is wrong, and its remedy in one line; None: nothing is wrong."""
-
-
 def examine() -> Iterator[Finding]:
-    """Yield the findings of every check; a check that raises becomes a finding."""
+    """Yield the findings of every check; a check that raises becomes a finding. See also `installation`."""
     checks: dict[str, Callable[[], Iterator[Finding]]] = {
-        "python": check_python,
-        "packages": check_packages,
         "tensorflow": check_tensorflow,
         "processor": check_processor,
         "memory": check_memory,
@@ -81,24 +62,6 @@ def examine() -> Iterator[Finding]:
             yield Finding(name, "unknown", f"It could not be checked ({reason}); please report this.")
 
 
-def check_python() -> Iterator[Finding]:
-    """Yield the versions of Python and of the system."""
-    lowest, highest = (".".join(map(str, numbers)) for numbers in PYTHONS)
-    fits = PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]
-    problem = f"Python {lowest} to {highest} is needed: make the environment again with python{highest}."
-    yield Finding("python", platform.python_version(), None if fits else problem)
-    yield Finding("system", f"{platform.system()} {platform.release()}, {platform.machine()}")
-
-
-def check_packages() -> Iterator[Finding]:
-    """Yield the version of every package in `PACKAGES`."""
-    for name in PACKAGES:
-        try:
-            yield Finding(name, version(name))
-        except PackageNotFoundError:
-            yield Finding(name, "not installed", f"Run: pip install {name}")
-
-
 def check_tensorflow() -> Iterator[Finding]:
     """Load TensorFlow in another process; yield its version and its devices."""
     remedy = "run: pip install --force-reinstall neurotransfer"
@@ -111,6 +74,9 @@ def check_tensorflow() -> Iterator[Finding]:
         return
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1][:200]
+        if "NeurotransferError: " in reason:  # it says what to do
+            yield Finding("tensorflow", "cannot be loaded", reason.partition("NeurotransferError: ")[2])
+            return
         if done.returncode < 0:
             reason = f"it was ended by signal {-done.returncode}, as on a processor without AVX"
         if limit := _low_address_limit():
@@ -119,7 +85,7 @@ def check_tensorflow() -> Iterator[Finding]:
         return
     found, gpus = json.loads(done.stdout.splitlines()[-1])
     yield Finding("tensorflow", found)
-    yield Finding("device", ", ".join(gpus) if gpus else f"processor, {cores()} cores")
+    yield Finding("device", ", ".join(gpus) if gpus else f"processor, {usable_cores():g} cores")
 
 
 def _low_address_limit() -> int | None:
@@ -177,6 +143,9 @@ def check_writing() -> Iterator[Finding]:
     """Yield whether files can be created in the working folder, the one for temporary files and the cache."""
     places = {"folder": Path(), "temporary": Path(tempfile.gettempdir()), "cache": cache.folder()}
     for name, place in places.items():
+        if place is None:
+            yield Finding(name, "no home folder, so no weights are kept")
+            continue
         try:
             place = place.resolve()
         except FileNotFoundError:  # only the working folder must exist: the others' paths are absolute

@@ -113,4 +113,6 @@ def _explained(error: Exception, index: int, steps: int) -> NeurotransferError:
         return NeurotransferError(f"The memory ran out {where}; give less with --max-memory, or a smaller --size.")
     logger.debug("Where it failed:", exc_info=error)
     reason = f"{type(error).__name__}: {reason_of(error)}"
-    return NeurotransferError(f"The program failed {where} ({reason}); please report it.")
+    return NeurotransferError(
+        f"The program failed {where} ({reason}); run 'neurotransfer doctor', and report this if it finds nothing."
+    )

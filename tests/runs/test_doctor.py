@@ -3,10 +3,13 @@
 import json
 import re
 import subprocess
+import sysconfig
 import tomllib
 from pathlib import Path
 
-from neurotransfer.runs import doctor
+import pytest
+
+from neurotransfer.runs import doctor, installation
 from neurotransfer.vgg.cache import folder_to_fill
 from neurotransfer.vgg.weights import find_weights, install
 from tests.conftest import COMMAND, clean_environment
@@ -104,11 +107,61 @@ def test_an_archive_that_is_gone_is_a_problem_of_the_full_weights_only(cache):
 
 
 def test_a_package_that_is_missing_is_named_with_the_command_that_installs_it(monkeypatch):
-    monkeypatch.setattr(doctor, "PACKAGES", ("numpy", "no-such-package"))
-    assert problems(doctor.check_packages) == {"numpy": None, "no-such-package": "Run: pip install no-such-package"}
+    monkeypatch.setattr(installation, "PACKAGES", {"numpy": ("numpy", "numpy.pi"), "no-such-package": ("none", "")})
+    found = problems(lambda: installation.check_packages(["numpy", "no-such-package"]))
+    assert found == {"numpy": None, "no-such-package": "Run: pip install no-such-package"}
+
+
+BROKEN = {"raises": "raise ImportError('for another Python')", "empty": "", "ends": "import os; os._exit(3)"}
+
+
+@pytest.mark.parametrize(
+    ("module", "kind"),
+    [*(("numpy", kind) for kind in BROKEN), ("PIL", "empty"), ("psutil", "ends"), ("scipy", "raises")],
+)
+def test_a_package_that_cannot_be_used_is_named_with_its_file(monkeypatch, tmp_path, module, kind):
+    (tmp_path / f"{module}.py").write_text(BROKEN[kind])
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    found = problems(lambda: installation.check_packages(["numpy", "scipy", "pillow", "psutil"]))
+    name = {"PIL": "pillow"}.get(module, module)
+    assert [other for other, problem in found.items() if problem] == [name], "others fail only with it"
+    assert found[name].startswith(f"{tmp_path}/{module}.py cannot be used (")
+    assert "PYTHONPATH leads there: unset it" in found[name]
+
+
+def test_remedies_follow_the_place(monkeypatch, tmp_path):
+    own = Path(sysconfig.get_path("purelib"), "numpy/__init__.py")
+    assert installation._remedy("numpy", str(own)) == "run: pip install --force-reinstall numpy"
+    monkeypatch.setattr(installation.site, "getusersitepackages", lambda: str(tmp_path))
+    assert "pip uninstall numpy, or set PYTHONNOUSERSITE=1" in installation._remedy("numpy", f"{tmp_path}/numpy.py")
+    assert installation._remedy("numpy", "/elsewhere/numpy.py") == "take the file away"
+
+
+def test_with_a_broken_package_run_names_the_doctor_and_the_doctor_stops(command, photo, painting, tmp_path):
+    place = tmp_path / "others"
+    place.mkdir()
+    (place / "psutil.py").write_text("raise RuntimeError('no such system')\n")
+    run = command("run", "-c", photo, "-s", painting, PYTHONPATH=str(place))
+    assert run.returncode == 1
+    assert run.stderr == (
+        "Error: The program failed (RuntimeError: no such system); run 'neurotransfer doctor', and report this if it "
+        "finds nothing.\n"
+    )
+    doctor_says = command("doctor", PYTHONPATH=str(place))
+    assert doctor_says.returncode == 1
+    assert f"{place}/psutil.py cannot be used (RuntimeError: no such system)" in doctor_says.stdout
+    assert doctor_says.stderr == "Error: One problem was found; the report says how to mend it.\n"
+
+
+def test_without_click_there_is_a_sentence(command, tmp_path):
+    (tmp_path / "click.py").write_text("")
+    done = command("doctor", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: The program cannot be loaded (ModuleNotFoundError: No module named 'click.")
+    assert done.stderr.count("\n") == 1
 
 
 def test_the_doctor_knows_every_package_that_a_run_needs():
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     needed = {re.match("[a-z0-9-]+", line)[0] for line in project["dependencies"]}
-    assert {name for name in needed if not name.startswith("tensorflow")} == {*doctor.PACKAGES} - {"neurotransfer"}
+    assert {name for name in needed if not name.startswith("tensorflow")} == {*installation.PACKAGES}
