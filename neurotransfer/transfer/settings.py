@@ -108,7 +108,8 @@ class Settings:
     tolerance: float = 0.001
     """A size is left early when a step changes the picture by less than this, root mean square in units of 0..255."""
     style_scale: float = 1.0
-    """Long side of the painting relative to that of the result: larger makes larger strokes."""
+    """Long side of the painting relative to that of the result, or to that of one of 2:1 with as many pixels where the
+    result is longer: larger makes larger strokes."""
     init: Literal["recolored", "content", "noise", "style"] = "recolored"
     """Start picture: the photo in the painting's colors (``recolored``), the photo, noise, or the painting."""
     noise_ratio: float = 0.0
