@@ -9,7 +9,8 @@ Names are looked up when first used, so that importing the package does not load
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+
+TYPE_CHECKING = False  # as typing's, which `python -m` would look for in the working folder first
 
 if TYPE_CHECKING:
     from neurotransfer.image_io.arrays import load_image
@@ -47,7 +48,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _LAZY_NAMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_LAZY_NAMES[name]}"), name)

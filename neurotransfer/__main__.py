@@ -1,8 +1,12 @@
 """Where ``neurotransfer`` and ``python -m neurotransfer`` begin."""
 
+import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    del sys.path[0]  # the working folder, in which `python -m` would look for Python's own modules
+
 import os
 import signal
-import sys
 
 
 def main() -> None:

@@ -21,6 +21,16 @@ def echo_line(message: str, *, err: bool = False) -> None:
     click.echo(one_line(message), err=err)
 
 
+def report(message: str) -> None:
+    """Print a message as `one_line` on standard output; where its reader is gone, as after ``head``, it is dropped."""
+    try:
+        echo_line(message)
+    except BrokenPipeError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)  # what Python still holds of the message goes there
+        os.close(null)
+
+
 class _OneLine(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's name)
         return one_line(record.message)

@@ -1,8 +1,12 @@
 """Help in sections. Options name their section and say whether they are common; commands arrange them."""
 
+import re
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
+from click.core import ParameterSource
+
+from neurotransfer.system.errors import InputError
 
 if TYPE_CHECKING:
     from click.types import OptionHelpExtra
@@ -22,6 +26,10 @@ class SectionOption(click.Option):
     def __init__(self, *args: Any, section: Section = "Messages", common: bool = False, **attributes: Any) -> None:
         super().__init__(*args, **attributes)
         self.section, self.common = section, common
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        """Return what names the option in an error: the environment variable, if the value is from there."""
+        return _variable(self, ctx) or super().get_error_hint(ctx)
 
     def get_help_extra(self, ctx: click.Context) -> "OptionHelpExtra":
         """Return Click's notes, with worded defaults as they are: Click puts them in round brackets."""
@@ -48,6 +56,20 @@ class SectionCommand(click.Command):
             help="Show all options and exit.",
         )
         self.params.append(help_all)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; its errors name the environment variables that were set instead of their options."""
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            message = str(error)
+            for option in self.params:
+                if variable := _variable(option, ctx):
+                    message = re.sub(
+                        rf"(?<![\w-])({'|'.join(map(re.escape, option.opts))})(?![\w-])", variable, message
+                    )
+            error.args = (message,)
+            raise
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples, then the common options or those of every section."""
@@ -80,6 +102,13 @@ def _print_full_help(ctx: click.Context, _: click.Parameter, value: bool) -> Non
         ctx.meta[_SHOW_ALL] = True
         click.echo(ctx.get_help())
         ctx.exit()
+
+
+def _variable(option: click.Parameter, ctx: click.Context | None) -> str | None:
+    """Return the environment variable that gave an option its value, if one did."""
+    if ctx is None or ctx.get_parameter_source(option.name or "") != ParameterSource.ENVIRONMENT:
+        return None
+    return option.envvar if isinstance(option.envvar, str) else None
 
 
 def _section(option: click.Option) -> Section:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from neurotransfer.cli.console import echo_line, log_to_stderr, one_line, prepare_streams
+from neurotransfer.cli.console import echo_line, log_to_stderr, one_line, prepare_streams, report
 from neurotransfer.cli.help import SectionCommand
 from neurotransfer.cli.option_types import PATH
 from neurotransfer.cli.options import (
@@ -169,7 +169,7 @@ def _paint(prepared: "Prepared", begun: float, *, quiet: bool, as_json: bool) ->
     if as_json:
         click.echo(json.dumps({"picture": str(result.picture), **result.run_log}))
     elif not quiet:
-        echo_line(f"Painted in {time.monotonic() - begun:.0f} s: {result.picture}")
+        report(f"Painted in {time.monotonic() - begun:.0f} s: {result.picture}")
 
 
 @cli.command(
@@ -246,6 +246,9 @@ def main() -> None:
         what = f"{error.filename} cannot be used" if error.filename else "the output cannot be written"
         echo_line(f"Error: {what}: {error.strerror or error}.", err=True)
         code = 2 if error.errno == errno.ENAMETOOLONG else 1
+    except (click.Abort, KeyboardInterrupt):
+        echo_line("Interrupted.", err=True)
+        code = 130
     except Exception as error:  # a mistake of ours, or a broken package, which may raise anything
         logger.debug("Where it failed:", exc_info=error)
         reason = f"{type(error).__name__}: {reason_of(error)}"
@@ -254,9 +257,6 @@ def main() -> None:
             err=True,
         )
         code = 1
-    except (click.Abort, KeyboardInterrupt):
-        echo_line("Interrupted.", err=True)
-        code = 130
     except SystemExit as stop:  # SIGTERM outside of the steps, or Click on a closed pipe
         if stop.code == 128 + signal.SIGTERM:
             echo_line("Interrupted.", err=True)

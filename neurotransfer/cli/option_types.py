@@ -1,5 +1,6 @@
 """Types of option values: text from the command line or the environment -> Python values. Imports nothing heavy."""
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,12 @@ import click
 from neurotransfer.transfer.settings import ORIGINAL
 
 
-class AliasedChoice(click.Choice[str]):
-    """A choice that also accepts other names for its values, such as former ones, without showing them."""
+class Choice(click.Choice[str]):
+    """A choice, in capital letters or small ones, that may accept further names for its values without showing them."""
 
-    def __init__(self, choices: Iterable[str], aliases: Mapping[str, str]) -> None:
-        super().__init__(choices)
-        self._aliases = aliases
+    def __init__(self, choices: Iterable[str], aliases: Mapping[str, str] | None = None) -> None:
+        super().__init__(choices, case_sensitive=False)
+        self._aliases = aliases or {}
 
     def normalize_choice(self, choice: object, ctx: click.Context | None) -> str:
         """Return the value that an alias stands for, or the value itself."""
@@ -33,8 +34,10 @@ class SizeType(click.ParamType[Any]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the value, or fail with a sentence that says what was expected and found."""
-        if value == ORIGINAL or isinstance(value, int):
+        if isinstance(value, int):
             return value
+        if value.lower() == ORIGINAL:
+            return ORIGINAL
         try:
             return int(value)
         except ValueError:
@@ -56,7 +59,7 @@ class LayerType(click.ParamType[Any]):
             return value
         name, equals, weight = value.partition("=")
         try:
-            return name, float(weight) if equals else None
+            return name.lower(), float(weight) if equals else None
         except ValueError:
             self.fail(f"expected a number after '=', found {weight!r}.", param, ctx)
 
@@ -89,9 +92,37 @@ class QuantityType(click.ParamType[Any]):
         return found
 
 
-DURATION = QuantityType("time", {"S": 1.0, "M": 60.0, "H": 3600.0}, "a time above 0 like 90s, 10m or 1h", "N[s|m|h]")
+class PathType(click.Path):
+    """The path of a file or folder, or one of ``names``. A ``~`` that the shell has left in front means the home."""
+
+    def __init__(self, kind: type[str | Path] = Path, names: Iterable[str] = ()) -> None:
+        super().__init__(path_type=kind)
+        self._names = set(names)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path, or fail: there are no pipes yet, and nobody wants a file called ``-``."""
+        if isinstance(value, str):
+            if value.lower() in self._names:
+                return value.lower()
+            if value == "-":
+                self.fail("expected the name of a file or folder, found '-': pipes cannot be used yet.", param, ctx)
+            if value.startswith("~") and not os.path.lexists(value):
+                value = os.path.expanduser(value)  # noqa: PTH111 (pathlib's would drop a slash at the end)
+        return super().convert(value, param, ctx)
+
+
+DURATION = QuantityType(
+    "time",
+    {"MIN": 60.0, "SEC": 1.0, "S": 1.0, "M": 60.0, "H": 3600.0},
+    "a time above 0 like 90s, 10m or 1h",
+    "N[s|m|h]",
+)
 """Seconds."""
 BYTES = QuantityType(
-    "memory", {"GB": 1e9, "MB": 1e6, "G": 1e9, "M": 1e6}, "an amount of memory like 2G or 800M", "N[M|G]"
+    "memory",
+    {"KIB": 2.0**10, "MIB": 2.0**20, "GIB": 2.0**30, "KB": 1e3, "MB": 1e6, "GB": 1e9, "K": 1e3, "M": 1e6, "G": 1e9},
+    "an amount of memory like 2G, 800M or 1.5GiB",
+    "N[M|G]",
 )
-PATH = click.Path(path_type=Path)
+PATH = PathType()
+WEIGHTS = PathType(str, ("builtin", "full"))

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from neurotransfer.cli.help import Section, SectionOption
-from neurotransfer.cli.option_types import BYTES, DURATION, AliasedChoice, LayerType, SizeType
+from neurotransfer.cli.option_types import BYTES, DURATION, WEIGHTS, Choice, LayerType, PathType, SizeType
 from neurotransfer.runs.print_sizes import PAPERS
 from neurotransfer.transfer.settings import (
     CHOICES,
@@ -48,7 +48,7 @@ def _setting(*names: str, section: Section, **attributes: Any) -> Callable[[Comm
     """An option of the `Settings` field of the same name: its default and its choices come from there."""
     field = names[-1].removeprefix("--").split("/")[0].replace("-", "_")
     if field in CHOICES:
-        attributes.setdefault("type", click.Choice(CHOICES[field]))
+        attributes.setdefault("type", Choice(CHOICES[field]))
     default = getattr(DEFAULT, field, None)
     shown = ("yes" if default else "no") if isinstance(default, bool) else str(default)
     attributes.setdefault("show_default", shown)
@@ -87,16 +87,17 @@ max_memory_option = option(
 )  # fmt: skip
 
 output_options = _stack(
-    option("-o", "--output", section="Output", common=True, metavar="PATH", default="output/", show_default=True,
+    option("-o", "--output", section="Output", common=True, type=PathType(str), metavar="PATH",
+           default="output/", show_default=True,
            help="A folder, in which the run gets its own, or a file name (.png .jpg .webp .tif)."),
     option("--overwrite", section="Output", common=True, is_flag=True, help="Replace an existing result."),
-    option("--print", "paper", section="Output", common=True, type=click.Choice(list(PAPERS)),
+    option("--print", "paper", section="Output", common=True, type=Choice(PAPERS),
            metavar="SHEET", help=f"Sheet to fill; sets the size, enlarging if needed: {', '.join(PAPERS)}."),
     option("--dpi", section="Output", type=float, metavar="N", show_default="300 with --print",
            help="Pixels per inch, noted in the files."),
     option("--bits", section="Output", type=click.Choice([8, 16]), default=8, show_default=True,
            help="Depth of the result's channels; 16 for PNG and TIFF."),
-    option("--alpha", section="Output", type=click.Choice(["keep", "flatten"]), default="keep", show_default=True,
+    option("--alpha", section="Output", type=Choice(["keep", "flatten"]), default="keep", show_default=True,
            help="The photo's transparency: put back into the result, or laid over white."),
     option("--keep-gps", section="Output", is_flag=True, help="Also copy the place from the photo's EXIF."),
     option("--snapshot-every", section="Output", metavar="N", type=click.IntRange(min=0),
@@ -106,7 +107,7 @@ output_options = _stack(
 """Options that decide what is written, and where."""
 
 objective_options = _stack(
-    option("--preset", section="Look", common=True, type=AliasedChoice(PRESETS, PRESET_ALIASES), default="default",
+    option("--preset", section="Look", common=True, type=Choice(PRESETS, PRESET_ALIASES), default="default",
            show_default=True, help="The settings that all other options start from."),
     _look("--size", common=True, type=SizeType(), help="Long side in pixels; the aspect ratio is the photo's."),
     _look("--style-scale", common=True, type=float,
@@ -128,7 +129,7 @@ objective_options = _stack(
     _look("--padding", help="What the network sees beyond the border."),
     option("--max-pixels", section="Input", metavar="N", type=click.IntRange(min=1), show_default="200 million",
            help="Pixels that a picture file may have."),
-    option("--weights", section="Input", metavar="builtin|full|PATH", default=None,
+    option("--weights", section="Input", type=WEIGHTS, metavar="builtin|full|PATH", default=None,
            show_default="chosen, else built in",
            help="VGG-19 weights: the built-in ones, the installed full ones, or a file."),
 )  # fmt: skip
@@ -145,7 +146,7 @@ run_options = _stack(
     _search("--beta2", type=float, help="Adam's memory of the size of gradients."),
     _search("--octaves/--no-octaves", help="Paint a large picture small first."),
     _search("--tolerance", type=float, help="Stop when a step changes less, in units of 0..255."),
-    _search("--init", type=str, metavar=f"{'|'.join(INITS)}|PATH", help="Start picture."),
+    _search("--init", type=PathType(str, INITS), metavar=f"{'|'.join(INITS)}|PATH", help="Start picture."),
     _search("--noise-ratio", type=float, help="Share of noise mixed into the start picture, 0 to 1."),
     _search("--noise", help="Kind of noise: uniform in [-20, 20], or normal with deviation 0.256."),
     _search("--clip/--no-clip", help="Keep pixels inside 0..255 at every step."),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from neurotransfer.cli.console import echo_line
-from neurotransfer.cli.option_types import DURATION, PATH
+from neurotransfer.cli.option_types import DURATION, PATH, WEIGHTS
 from neurotransfer.cli.options import option
 from neurotransfer.cli.progress import download_progress
 from neurotransfer.system.errors import InputError, NeurotransferError
@@ -27,7 +27,7 @@ def weights() -> None:
 
 
 @weights.command()
-@option("--weights", "choice", metavar="builtin|full|PATH", default=None, help="As for run.")
+@option("--weights", "choice", type=WEIGHTS, metavar="builtin|full|PATH", default=None, help="As for run.")
 @option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def info(choice: str | None, as_json: bool) -> None:
     """Print which weights would be used: their path, layout and hash."""
@@ -118,7 +118,9 @@ def remove() -> None:
 
 
 @weights.command()
-@option("--weights", "choice", metavar="builtin|full|PATH", default=None, help="What to quantize; as for run.")
+@option(
+    "--weights", "choice", type=WEIGHTS, metavar="builtin|full|PATH", default=None, help="What to quantize; as for run."
+)
 # Environment variables for these two are meant for runs.
 @click.option("-o", "--output", type=PATH, required=True, help="The archive to write, .npz.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")

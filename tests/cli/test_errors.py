@@ -49,7 +49,7 @@ BAD_RUNS = {
     ),
     "no memory": (
         ("--max-memory", "lots"),
-        "Invalid value for '--max-memory': expected an amount of memory like 2G or 800M, found 'lots'.",
+        "Invalid value for '--max-memory': expected an amount of memory like 2G, 800M or 1.5GiB, found 'lots'.",
     ),
     "unknown layer": (
         ("--style-layer", "conv4_7"),

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from neurotransfer.cli.help import SHORT_LIST, Section, SectionOption
 from neurotransfer.cli.main import cli
-from neurotransfer.cli.option_types import AliasedChoice
+from neurotransfer.cli.option_types import Choice
 from tests.conftest import COMMAND, clean_environment
 
 LONG_COMMANDS = ("run", "evaluate")
@@ -142,7 +142,7 @@ def test_help_all_imports_nothing_heavy(name):
 
 
 @click.command()
-@click.option("--preset", type=AliasedChoice(["default", "classic"], {"seed": "classic"}))
+@click.option("--preset", type=Choice(["default", "classic"], {"seed": "classic"}))
 def choose(preset):
     click.echo(preset)
 
