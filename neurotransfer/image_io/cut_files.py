@@ -10,9 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image
-
-from neurotransfer.image_io.guarded_file import LimitedFile, load
+from neurotransfer.image_io.guarded_file import LimitedFile, load, open_image
 from neurotransfer.image_io.iso_boxes import boxes
 from neurotransfer.image_io.jpeg_scans import Scans
 from neurotransfer.image_io.png_chunks import png_chunks
@@ -71,7 +69,7 @@ def _first_difference(path: Path) -> int:
 
 def _checksums(path: Path, ending: bytes) -> Iterator[int]:
     """Yield a number for each row of a JPEG file that is completed with ``ending``: two pictures take much memory."""
-    with LimitedFile(path) as file, Image.open(file, formats=["JPEG"]) as picture:
+    with LimitedFile(path) as file, open_image(file, ["JPEG"]) as picture:
         file.end_with(ending)
         file.allow_pixels(picture.width * picture.height)
         load(picture)

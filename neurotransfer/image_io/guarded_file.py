@@ -5,7 +5,7 @@ import os
 import stat
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageFile
 
 from neurotransfer.system.errors import InputError
 
@@ -90,6 +90,21 @@ class LimitedFile(io.BufferedReader):
                 f"{self._path} cannot be read as a picture: it holds far more besides its pixels than pictures do."
             )
         return data
+
+
+def open_image(file: LimitedFile, formats: list[str]) -> ImageFile.ImageFile:
+    """Let Pillow read the header of a file in one of these formats.
+
+    What stands in the header of a PNG file besides the size may have wrong checksums: viewers show such files. The
+    caller holds the lock on the settings of the whole process.
+    """
+    before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, True
+    try:
+        opened = Image.open(file, formats=formats)
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before
+    assert isinstance(opened, ImageFile.ImageFile)
+    return opened
 
 
 def load(picture: Image.Image) -> None:

@@ -17,6 +17,20 @@ PNM is read by `neurotransfer.image_io.pnm`.
 BEGIN = 4096
 """Bytes at the start of a file that its kind is told from: drawings and web pages may begin with remarks."""
 
+_SIGNATURES = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG": "PNG",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",
+    b"RIFF": "WebP",
+    b"GIF8": "GIF",
+    b"BM": "BMP",
+    b"\xff\x4f\xff\x51": "JPEG 2000",
+    b"\0\0\0\x0cjP  ": "JPEG 2000",
+}
+"""First bytes of formats that are read -> their names."""
+
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 
@@ -139,6 +153,11 @@ def find_formats(path: Path, begin: bytes) -> list[str]:
         else:
             raise refusal(path, "a film (MP4 or QuickTime)", _ONE_FRAME)
     return [name for name in FORMATS if name in Image.OPEN and name != other]
+
+
+def known_format(begin: bytes) -> str | None:
+    """Return the name of a format that is read, if a file begins like one."""
+    return next((name for signature, name in _SIGNATURES.items() if begin.startswith(signature)), None)
 
 
 def refusal(path: Path, name: str, advice: str) -> InputError:

@@ -21,10 +21,10 @@ from neurotransfer.image_io.color_space import Conversion, find_conversion
 from neurotransfer.image_io.cut_files import complete_jpeg, ends_too_early
 from neurotransfer.image_io.eight_bit import eight_bit_colors
 from neurotransfer.image_io.exif import filter_exif
-from neurotransfer.image_io.guarded_file import MAX_FILE_BYTES, LimitedFile, check_file, load
+from neurotransfer.image_io.guarded_file import MAX_FILE_BYTES, LimitedFile, check_file, load, open_image
 from neurotransfer.image_io.jpeg2000_blocks import check_jpeg2000
 from neurotransfer.image_io.jpeg_scans import check_jpeg, check_jpeg_in_tiff
-from neurotransfer.image_io.kinds import BEGIN, find_formats
+from neurotransfer.image_io.kinds import BEGIN, find_formats, known_format
 from neurotransfer.image_io.png_chunks import MAX_UNPACKED, check_png
 from neurotransfer.image_io.pnm import Header, find_header, read_pnm
 from neurotransfer.image_io.sixteen_bit import MAX_DEEP_PIXELS, composite_white, deep_colors, raw_mode, scale_gray
@@ -96,7 +96,7 @@ def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
             elif begin[:4] == b"\xff\x4f\xff\x51" or begin[4:8] == b"jP  ":
                 check_jpeg2000(path, budget)
             file.seek(0)
-            with Image.open(file, formats=formats) as opened:
+            with open_image(file, formats) as opened:
                 budget.check_size(opened.size, opened.format)
                 file.allow_pixels(opened.width * opened.height)
                 return decode(opened, path)
@@ -181,11 +181,11 @@ def _unreadable(path: Path, begin: bytes, error: Exception) -> InputError:
         return InputError(f"{path} does not fit into the memory; save it smaller.")
     if ends_too_early(path, begin):
         return InputError(f"{path} ends too early, and cannot be read; copy or download it again.")
-    if not isinstance(error, UnidentifiedImageError):
+    if not isinstance(error, UnidentifiedImageError) and "decoder error" not in str(error):
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or "it is damaged"
         return InputError(f"{path} cannot be read as a picture: {reason.strip().splitlines()[0][:200].rstrip('.')}.")
-    if begin[:4] in (b"II*\0", b"MM\0*"):
-        return InputError(f"{path} is a TIFF picture, but a damaged or unusual one; save it again, as RGB or PNG.")
+    if name := known_format(begin):
+        return InputError(f"{path} is a {name} picture, but a damaged or unusual one; save it again, as PNG in RGB.")
     return InputError(
         f"{path} is not a picture of a known format; expected JPEG, PNG, WebP, TIFF, HEIC, AVIF, GIF, BMP, "
         "JPEG 2000 or PNM."

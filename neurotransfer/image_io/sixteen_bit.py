@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile
+from PIL import Image
 
-from neurotransfer.image_io.guarded_file import LimitedFile, load
+from neurotransfer.image_io.guarded_file import LimitedFile, load, open_image
 
 MAX_DEEP_PIXELS = 100_000_000
 """Pixels of a 16-bit color picture. A larger one is read with 8 bits, which take a third of the memory."""
@@ -97,8 +97,7 @@ def _gray_and_alpha(four: Image.Image) -> DeepColors:
 
 def _read_as(path: Path, name: str) -> Image.Image:
     """Read a PNG file under another of Pillow's names for its samples."""
-    with LimitedFile(path) as file, Image.open(file, formats=["PNG"]) as picture:
-        assert isinstance(picture, ImageFile.ImageFile)
+    with LimitedFile(path) as file, open_image(file, ["PNG"]) as picture:
         file.allow_pixels(picture.width * picture.height)
         picture.tile = [
             tile._replace(args=(name, *tile.args[1:]) if isinstance(tile.args, tuple) else name)

@@ -187,3 +187,14 @@ def test_styles_may_be_a_list_and_weights_belong_to_the_session(photo, painting)
         stylize(photo, [painting, painting], SMALL)
     with pytest.raises(InputError, match="A session has its weights"):
         stylize(photo, painting, SMALL, session=Session(), weights="builtin")
+
+
+@pytest.mark.parametrize(("name", "color"), [("default", "red"), ("classic", "black")])
+def test_pictures_of_one_color_are_painted(photo, name, color):
+    """Their colors deviate by zero, which nothing may be divided by."""
+    flat = Image.new("RGB", (60, 40), color)
+    settings = preset(name, size=48, steps=2, precision="float32")
+    for content in (photo, flat):
+        *_, last = stylize(content, flat, settings)
+        assert np.isfinite(last.image).all()
+        assert all(np.isfinite(loss) for loss in last.losses.values())
