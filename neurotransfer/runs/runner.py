@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,10 @@ from neurotransfer.runs.recorder import Recorder
 from neurotransfer.runs.run_folder import release
 from neurotransfer.system.errors import NeurotransferError, RunInterruptedError, reason_of
 from neurotransfer.system.signals import StopRequest, deferred_signals
+from neurotransfer.system.worker import LeftWorkError, Worker
 
 if TYPE_CHECKING:
-    from neurotransfer.transfer.stylize import Step
+    from neurotransfer.transfer.stylize import Step, Stylization
 
 logger = logging.getLogger(__name__)
 
@@ -65,45 +67,41 @@ def _paint(
     stop: StopRequest,
 ) -> NeurotransferError | None:
     """Run through the steps; return what ended them early, if anything did."""
-    job = prepared.job
     index = 0
-
-    def interrupted() -> RunInterruptedError:
-        return RunInterruptedError(stop.number, f"Interrupted at step {index} of {prepared.steps}.")
-
-    def stop_between_tiles() -> None:
-        if stop.number:
-            raise interrupted()
-
     try:
         if setup is not None:
             setup()
-        from neurotransfer.transfer.stylize import stylize
-
-        run = stylize(
-            **prepared.pictures._asdict(),
-            settings=job.settings,
-            session=prepared.session,
-            plan=prepared.plan,
-            deadline=job.time_budget and prepared.begun + job.time_budget,
-            checkpoint=prepared.previous.checkpoint if prepared.previous else None,
-            between_tiles=stop_between_tiles,
-        )
-        for step in run:
-            index = step.index
-            recorder.add(step, run.checkpoint)
-            if on_step is not None:
-                on_step(step)
-            if stop.number and index < prepared.steps:
-                break
-        else:
-            return None
-    except KeyboardInterrupt:  # the second signal
+        with Worker(stop) as worker:
+            run = worker.call(partial(_begin, prepared))
+            while (step := worker.call(lambda: next(run, None))) is not None:
+                index = step.index
+                recorder.add(step, run.checkpoint)
+                if on_step is not None:
+                    on_step(step)
+                if stop.number and index < prepared.steps:
+                    break
+            else:
+                return None
+    except (LeftWorkError, KeyboardInterrupt):
         recorder.discard_state()
     except Exception as error:  # a mistake in the program must not cost the picture either
         recorder.discard_state()
         return error if isinstance(error, NeurotransferError) else _explained(error, index, prepared.steps)
-    return interrupted()
+    return RunInterruptedError(stop.number, f"Interrupted at step {index} of {prepared.steps}.")
+
+
+def _begin(prepared: Prepared) -> "Stylization":
+    from neurotransfer.transfer.stylize import stylize
+
+    job = prepared.job
+    return stylize(
+        **prepared.pictures._asdict(),
+        settings=job.settings,
+        session=prepared.session,
+        plan=prepared.plan,
+        deadline=job.time_budget and prepared.begun + job.time_budget,
+        checkpoint=prepared.previous.checkpoint if prepared.previous else None,
+    )
 
 
 def _explained(error: Exception, index: int, steps: int) -> NeurotransferError:

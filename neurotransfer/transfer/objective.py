@@ -18,7 +18,7 @@ from neurotransfer.transfer.losses import similarity_to_distance
 from neurotransfer.transfer.settings import Settings
 from neurotransfer.transfer.targets import ContentTargets, StyleTargets, batch
 from neurotransfer.transfer.terms import PIXELS, TERMS, Region, View, active_terms
-from neurotransfer.transfer.tiles import Tile, watched
+from neurotransfer.transfer.tiles import Tile
 from neurotransfer.vgg.network import VGG19, Tensor
 
 Measures = dict[str, tuple[Tensor, ...]]
@@ -156,10 +156,8 @@ class Objective:
         settings: Settings,
         content: ContentTargets,
         style: StyleTargets,
-        between_tiles: Callable[[], None] | None = None,
     ) -> None:
         self._graphs = graphs
-        self._between_tiles = between_tiles
         self._terms = [term.name for term in active_terms(settings)]
         self._features = [dict(zip(dict(settings.content_layers), found, strict=True)) for found in content.features]
         limits: tuple[Any, ...] = (None,) * len(settings.content_layers)
@@ -200,7 +198,7 @@ class Objective:
 
     def _inputs(self) -> Iterator[tuple[Tile, Features]]:
         """Yield each tile and the photo's features in it."""
-        return zip(watched(self._graphs.tiles, self._between_tiles), self._features, strict=True)
+        return zip(self._graphs.tiles, self._features, strict=True)
 
 
 def _spec(tensor: Any) -> Any:

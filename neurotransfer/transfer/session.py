@@ -88,18 +88,8 @@ class Session:
         assert self._source is not None
         return self._source
 
-    def objective(
-        self,
-        settings: Settings,
-        plan: Plan,
-        content: Array,
-        style: Array,
-        between_tiles: Callable[[], None] | None = None,
-    ) -> "Objective":
-        """Return the objective for a photo and a painting, float32 (H, W, 3) in 0..255, at one scale of the plan.
-
-        ``between_tiles`` is called between any two tiles, now and at every evaluation; it may raise.
-        """
+    def objective(self, settings: Settings, plan: Plan, content: Array, style: Array) -> "Objective":
+        """Return the objective for a photo and a painting, float32 (H, W, 3) in 0..255, at one scale of the plan."""
         from neurotransfer.transfer.objective import LossGraphs, Objective
         from neurotransfer.transfer.targets import content_targets, style_targets
         from neurotransfer.transfer.terms import graph_key
@@ -108,16 +98,16 @@ class Session:
         size, look = size_of(content), graph_key(settings)
         limit = plan.memory.max_tile_pixels
         found = graphs.get((size, limit, look), lambda: LossGraphs(network, settings, size, plan.tiles(size)))
-        content_target = content_targets(network, settings, content, found.tiles, between_tiles)
+        content_target = content_targets(network, settings, content, found.tiles)
         tiles = plan_style_tiles(size_of(style), plan.layers, limit)
         digest = hashlib.sha256(np.ascontiguousarray(style).data).digest()
         parts = tuple(tile.owned for tile in tiles)
         extra = settings.whitening, bool(settings.likeness)
         style_target = styles.get(
             (digest, size_of(style), parts, look, extra),
-            lambda: style_targets(network, settings, style, tiles, between_tiles),
+            lambda: style_targets(network, settings, style, tiles),
         )
-        return Objective(found, settings, content_target, style_target, between_tiles)
+        return Objective(found, settings, content_target, style_target)
 
     @property
     def traces(self) -> int:

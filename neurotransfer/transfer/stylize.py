@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -56,7 +56,6 @@ def stylize(
     max_memory: float | None = None,
     checkpoint: Checkpoint | None = None,
     max_pixels: int | None = None,
-    between_tiles: Callable[[], None] | None = None,
 ) -> "Stylization":
     """Paint ``content`` in the style of ``styles``: return an iterator of `Step`, the start and one for each update.
 
@@ -73,8 +72,6 @@ def stylize(
             the picture no more than rounding does, or L-BFGS remembering fewer steps, less precisely.
         checkpoint: of an earlier run with the same inputs and plan: yields its step again, then continues.
         max_pixels: the most that a picture file may have; None: 200 million, or less for formats that take more memory.
-        between_tiles: called between any two tiles of a large picture, where a step takes minutes: what it raises ends
-            the run.
 
     Raises:
         InputError: a picture or the weights cannot be used.
@@ -95,7 +92,7 @@ def stylize(
         checkpoint.require_fit(settings, plan)
     session = session or Session(weights)
     session.load_weights(plan.layers)
-    return Stylization(pictures[0], pictures[1:], first, settings, plan, session, deadline, checkpoint, between_tiles)
+    return Stylization(pictures[0], pictures[1:], first, settings, plan, session, deadline, checkpoint)
 
 
 class Stylization(Iterator[Step]):
@@ -111,11 +108,9 @@ class Stylization(Iterator[Step]):
         session: Session,
         deadline: float | None,
         checkpoint: Checkpoint | None,
-        between_tiles: Callable[[], None] | None,
     ) -> None:
         self._content, self._styles, self._start = content, styles, start
         self._settings, self._plan, self._session = settings, plan, session
-        self._between_tiles = between_tiles
         self._schedule = Schedule(settings, plan, deadline)
         self._optimizer: Optimizer
         if settings.optimizer == "lbfgs":
@@ -162,7 +157,7 @@ class Stylization(Iterator[Step]):
             content, style = pixels(self._content, scale.size), pixels(self._styles[0], scale.style_sizes[0])
             if image is None:
                 image = start_picture(self._settings, content, style, self._start)
-            whole = self._session.objective(self._settings, self._plan, content, style, self._between_tiles)
+            whole = self._session.objective(self._settings, self._plan, content, style)
             objective = in_tones(whole, content, style)
             del content, style  # of a large picture, hundreds of megabytes
             self._optimizer.current = self._checked(objective(image, gradient=self._schedule.left(index) > 0))

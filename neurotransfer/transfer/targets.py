@@ -3,7 +3,7 @@
 Both are plain tensors, made once. Style targets serve every photo that is painted in the same style at the same size.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from neurotransfer.system.size import Size, size_of
 from neurotransfer.transfer.losses import inside, squared_distance
 from neurotransfer.transfer.settings import Settings
 from neurotransfer.transfer.terms import Region, Term, View, active_terms
-from neurotransfer.transfer.tiles import Tile, watched
+from neurotransfer.transfer.tiles import Tile
 from neurotransfer.vgg.layers import positions
 from neurotransfer.vgg.network import VGG19, Tensor
 
@@ -42,17 +42,11 @@ def batch(picture: Array) -> Tensor:
     return tf.constant(picture[np.newaxis])
 
 
-def content_targets(
-    network: VGG19,
-    settings: Settings,
-    content: Array,
-    tiles: Sequence[Tile],
-    between_tiles: Callable[[], None] | None = None,
-) -> ContentTargets:
+def content_targets(network: VGG19, settings: Settings, content: Array, tiles: Sequence[Tile]) -> ContentTargets:
     """Return the targets of a photo (H, W, 3) in 0..255, evaluated in ``tiles``."""
     size, layers = size_of(content), tuple(dict(settings.content_layers))
     parts = []
-    for tile in watched(tiles, between_tiles):
+    for tile in tiles:
         features = network(batch(content[tile.window]), layers)
         region = Region(size, tile.owned)
         found = tuple(inside(features[name], region.at(name)) for name in layers)
@@ -67,20 +61,14 @@ def content_targets(
     return ContentTargets(tuple(parts), strengths)
 
 
-def style_targets(
-    network: VGG19,
-    settings: Settings,
-    style: Array,
-    tiles: Sequence[Tile],
-    between_tiles: Callable[[], None] | None = None,
-) -> StyleTargets:
+def style_targets(network: VGG19, settings: Settings, style: Array, tiles: Sequence[Tile]) -> StyleTargets:
     """Return the targets of a painting (H, W, 3) in 0..255, evaluated in ``tiles``."""
     size = size_of(style)
     terms = [term for term in active_terms(settings) if term.target == "style"]
     places = dict.fromkeys(name for term in terms for name in term.places(settings))
     strengths = dict.fromkeys(dict(settings.content_layers) if settings.likeness else (), 0.0)
     measures: dict[tuple[str, str], Tensor] = {}
-    for tile in watched(tiles, between_tiles):
+    for tile in tiles:
         region = Region(size, tile.owned)
 
         # Measured as the network computes a layer: all features at once would fill the memory.

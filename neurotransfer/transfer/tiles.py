@@ -6,7 +6,7 @@ two things. Windows start at multiples of the deepest layer's stride, and inner 
 on the same pixels as in the whole picture. A halo as wide as the layers see lies around the owned part.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise, product
 from typing import NamedTuple
 
@@ -71,14 +71,6 @@ def max_style_pixels(max_pixels: int | None) -> int:
 def plan_style_tiles(size: Size, layers: tuple[str, ...], max_pixels: int | None) -> tuple[Tile, ...]:
     """Return the tiles of a painting, where ``max_pixels`` is that of the picture's."""
     return plan_tiles(size, layers, max_style_pixels(max_pixels))
-
-
-def watched(tiles: Sequence[Tile], between_tiles: Callable[[], None] | None) -> Iterator[Tile]:
-    """Yield the tiles; call ``between_tiles`` after each, if there are more than one. What it raises ends the work."""
-    for tile in tiles:
-        yield tile
-        if between_tiles is not None and len(tiles) > 1:
-            between_tiles()
 
 
 def work(size: Size, layers: tuple[str, ...], max_pixels: int | None) -> float:

@@ -81,13 +81,12 @@ def test_a_tilde_that_the_shell_has_left_means_the_home(monkeypatch, tmp_path):
         ("weights", "quantize", "-o", "-"),
     ],
 )
-def test_a_pipe_is_refused_and_no_folder_is_called_like_it(words):
-    runner = CliRunner()
-    with runner.isolated_filesystem() as folder:
-        done = runner.invoke(cli, words)
-        assert done.exit_code == 2
-        assert "expected the name of a file or folder, found '-': pipes cannot be used yet." in done.stderr
-        assert files(Path(folder)) == []
+def test_a_pipe_is_refused_and_no_folder_is_called_like_it(monkeypatch, tmp_path, words):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 2
+    assert "expected the name of a file or folder, found '-': pipes cannot be used yet." in done.stderr
+    assert files(tmp_path) == []
 
 
 def test_a_file_called_like_a_pipe_is_one(command, photo, painting, tmp_path):

@@ -46,8 +46,8 @@ def test_a_jpeg_without_its_last_bytes_is_read_with_a_warning(tmp_path, caplog, 
     whole, cut = load_image(tmp_path / "whole.jpg"), load_image(tmp_path / "cut.jpg")
     assert np.array_equal(cut[:128], whole[:128])
     (warning,) = caplog.messages
-    found = re.search(r"cut\.jpg ends too early: of its 160 rows, the last (\d+) may be wrong\.", warning)
-    rows = 160 - int(found[1])
+    told = r"cut\.jpg ends too early: of its 160 rows, (the last (\d+) may be wrong|none seems to be missing)\."
+    rows = 160 - int(re.search(told, warning)[2] or 0)
     assert np.array_equal(cut[:rows], whole[:rows])
     if missing <= 2:
         assert rows == 160
@@ -95,7 +95,7 @@ def test_a_dark_jpeg_is_not_taken_for_a_cut_one(tmp_path, caplog):
     picture.save(tmp_path / "a.jpg")
     (tmp_path / "a.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:-2])
     assert load_image(tmp_path / "a.jpg")[100:].max() <= 4
-    assert "the last 0 may be wrong" in caplog.messages[0]
+    assert "none seems to be missing" in caplog.messages[0]
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF", "BMP", "TIFF", "JPEG2000", "AVIF", "HEIF", "PPM"])

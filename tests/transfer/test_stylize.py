@@ -101,29 +101,6 @@ def test_where_nothing_changes_a_run_ends_early_but_never_at_tolerance_0(
     assert len(list(stylize(photo, painting, replace(SMALL, tolerance=tolerance)))) == steps
 
 
-class StopHereError(Exception):
-    pass
-
-
-@pytest.mark.parametrize("after", [1, 3])
-def test_what_is_raised_between_tiles_ends_the_run(photo, painting, after):
-    """The painting has 1280 pixels and some tiles, whose features are seen first."""
-    seen = 0
-
-    def between_tiles():
-        nonlocal seen
-        seen += 1
-        if seen == after:
-            raise StopHereError
-
-    whole = Settings(size=64, steps=1)
-    assert len(list(stylize(photo, painting, whole, between_tiles=between_tiles))) == 2
-    assert seen == 0
-    with pytest.raises(StopHereError):
-        list(stylize(photo, painting, replace(whole, style_scale=20.0), between_tiles=between_tiles))
-    assert seen == after
-
-
 def test_a_photo_too_small_is_refused(painting):
     with pytest.raises(InputError, match="The photo is 20x10 pixels, expected a long side of 32 or more"):
         next(iter(stylize(np.zeros((10, 20, 3)), painting)))
