@@ -163,3 +163,23 @@ def test_hostile_tiff_takes_little_memory(tmp_path, name):
     )
     assert done.stderr == ""
     assert int(done.stdout) * 1024 < 350e6
+
+
+@pytest.mark.parametrize(
+    ("samples", "photometric"),
+    [
+        (np.full((8, 8, 3), 30_000, np.uint16), "cielab"),
+        (np.full((8, 8, 3), 100, np.uint8), "icclab"),
+        (np.full((8, 8, 3), 30_000, np.uint16), "icclab"),
+        (np.full((8, 8, 3), 0.5, np.float16), "rgb"),
+        (np.full((8, 8, 3), 0.5, np.float32), "rgb"),
+        (np.full((8, 8), 0.5, np.float16), "minisblack"),
+    ],
+)
+def test_samples_of_unusual_meaning_are_refused(tmp_path, samples, photometric):
+    tifffile.imwrite(tmp_path / "a.tif", samples, photometric=photometric)
+    with pytest.raises(InputError, match=r"a\.tif is a TIFF picture, but a damaged or unusual one; save it again"):
+        load_image(tmp_path / "a.tif")
+    plain = np.full(samples.shape, 100, np.uint8)
+    tifffile.imwrite(tmp_path / "b.tif", plain, photometric="minisblack" if plain.ndim == 2 else "rgb")
+    assert np.abs(load_image(tmp_path / "b.tif") - 100).max() < 1
