@@ -124,8 +124,9 @@ class Settings:
     def __post_init__(self) -> None:
         """Check every value; the first bad one raises `InputError`."""
         for name in ("content_layers", "style_layers"):
-            if isinstance(getattr(self, name), Mapping):
-                object.__setattr__(self, name, tuple(getattr(self, name).items()))
+            layers = getattr(self, name)
+            pairs = layers.items() if isinstance(layers, Mapping) else layers
+            object.__setattr__(self, name, tuple((layer, weight) for layer, weight in pairs))
         for name, (low, high) in RANGES.items():
             _check_range(name, getattr(self, name), low, high)
         for name, allowed in CHOICES.items():

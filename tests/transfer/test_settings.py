@@ -38,8 +38,10 @@ def test_bad_values_are_refused(values, sentence):
     assert str(caught.value) == sentence
 
 
-def test_layers_may_be_a_mapping():
-    assert Settings(style_layers={"conv1_1": 0.5}).style_layers == (("conv1_1", 0.5),)
+def test_layers_may_be_a_mapping_or_a_list():
+    for given in ({"conv1_1": 0.5}, [["conv1_1", 0.5]], [("conv1_1", 0.5)]):
+        assert Settings(style_layers=given).style_layers == (("conv1_1", 0.5),)
+    assert hash(Settings(style_layers=[["conv1_1", 0.5]]))
 
 
 def test_borders_are_allowed():
