@@ -73,6 +73,8 @@ def honest():
     deep = (values * 257).astype(np.uint16)
     deep_png = io.BytesIO()
     png.from_array(deep.reshape(48, -1), "RGB;16").write(deep_png)
+    color_space = chunk(b"cICP", bytes((9, 16, 0, 1))) + chunk(b"gAMA", (100_000).to_bytes(4))
+    rows = b"".join(b"\0" + row.tobytes() for row in values.astype(np.uint8))
     return {
         "jpg": saved(photo, "JPEG", **facts),
         "progressive.jpg": saved(photo, "JPEG", progressive=True),
@@ -98,6 +100,9 @@ def honest():
         "jp2": saved(photo, "JPEG2000"),
         "avif": saved(clear, "AVIF", **facts),
         "heic": saved(photo, "HEIF", **facts),
+        "ppm": saved(photo, "PPM"),
+        "plain.pgm": b"P2\n64 48 255\n" + b" ".join(b"%d" % value for value in values[..., 0].astype(int).flat),
+        "color-space.png": png_of(64, 48, before=color_space, pixels=zlib.compress(rows)),
     }  # fmt: skip
 
 

@@ -32,7 +32,7 @@ _WINOGRAD = {"bfloat16": 40.0, "float32": 100.0}  # a pixel of a whole picture
 _TARGETS = {"bfloat16": 640.0, "float32": 1200.0}  # a pixel of a window of the painting, which is only seen forward
 _HOLES = 1.3  # of what windows take: tiles leave holes in TensorFlow's memory, of up to 40 % by chance
 _HOLES_OF_SCALES = 2.0  # likewise, where each scale has windows of its own shape
-_HOLES_OF_WHOLE = 1.15  # likewise, of a picture that is evaluated as a whole: most in panoramas
+_HOLES_OF_WHOLE = 1.25  # likewise, of a picture that is evaluated as a whole: most in panoramas
 
 
 class MemoryPlan(NamedTuple):
