@@ -21,7 +21,7 @@ def test_damaged_files_are_pictures_or_one_sentence(tmp_path):
         [sys.executable, FUZZ, "--cases", "300", "--quick"], capture_output=True, text=True, cwd=tmp_path
     )
     assert done.returncode == 0, done.stdout
-    assert done.stdout.splitlines()[2] == "| honest | 24 | 24 | 0 | 0 |"
+    assert done.stdout.splitlines()[2] == "| honest | 27 | 27 | 0 | 0 |"
     assert not list(tmp_path.iterdir())
 
 
