@@ -72,5 +72,5 @@ def test_the_first_of_several_frames_is_read(tmp_path, name):
 
 def test_unsupported_tiff_is_refused_as_a_tiff(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((3, 4)), photometric="minisblack")  # of 64 bits
-    with pytest.raises(InputError, match=r"a\.tif is a TIFF picture, .* save it again, as RGB or PNG\."):
+    with pytest.raises(InputError, match=r"a\.tif is a TIFF picture, .* save it again, as PNG in RGB\."):
         load_image(tmp_path / "a.tif")
