@@ -97,12 +97,12 @@ def objective_of(network, settings, content, style, max_tile_pixels=None):
     from neurotransfer.transfer.tiles import plan_tiles
 
     layers, size = needed_layers(settings), size_of(content)
-    graphs = LossGraphs(network, settings, size, plan_tiles(size, layers, max_tile_pixels))
+    tiles = plan_tiles(size, layers, max_tile_pixels)
     targets = (
-        content_targets(network, settings, content, graphs.tiles),
+        content_targets(network, settings, content, tiles),
         style_targets(network, settings, style, plan_tiles(size_of(style), layers, max_tile_pixels)),
     )
-    return Objective(graphs, settings, *targets)
+    return Objective(LossGraphs(network, settings), settings, tiles, *targets)
 
 
 def relative(found, expected) -> float:

@@ -67,7 +67,7 @@ def second_moment(features: Tensor, part: Tensor | None = None) -> tuple[Tensor,
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def summed(features: Tensor) -> Tensor:
-        _, height, width, channels = features.shape
+        channels = features.shape[-1]
 
         def backward(upstream: Tensor, matrix: Tensor) -> Tensor:
             # The two halves of the gradient are one product, F (dG + dG^T), in the type of the features. The part is
@@ -77,31 +77,45 @@ def second_moment(features: Tensor, part: Tensor | None = None) -> tuple[Tensor,
                 again = inside(features, part)
             gradient = tf.reshape(tf.matmul(tf.reshape(again, [-1, channels]), both), tf.shape(again))
             if part is not None:
+                _, height, width, _ = tf.unstack(tf.shape(features))
                 outside = [[0, 0], [part[0], height - part[1]], [part[2], width - part[3]], [0, 0]]
                 gradient = tf.ensure_shape(tf.pad(gradient, outside), features.shape)
             return upstream + gradient
 
-        total = tf.zeros([channels, channels], _widened(features[:0]).dtype)
-        band, counted = -(-_CHUNK // width), inside(features, part)
-        for top in range(0, height, band):
-            with tf.control_dependencies([total]):  # one band after the other, or all would be widened at once
-                rows = _widened(tf.reshape(counted[:, top : top + band], [-1, channels]))
-                total += tf.matmul(rows, rows, transpose_a=True)
+        counted = inside(features, part)
+        rows_at_once, rows = -(-_CHUNK // tf.shape(counted)[2]), tf.shape(counted)[1]
+
+        def add(top: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
+            band = _widened(tf.reshape(counted[:, top : top + rows_at_once], [-1, channels]))
+            return top + rows_at_once, total + tf.matmul(band, band, transpose_a=True)
+
+        # One band after the other, or all would be widened at once.
+        start = (0, tf.zeros([channels, channels], _widened(features[:, :0, :0]).dtype))
+        _, total = tf.while_loop(lambda top, _: top < rows, add, start, parallel_iterations=1)
         return (tf.identity(features), total), backward
 
     return tuple(summed(features))
 
 
-def squared_distance(features: Tensor, target: Tensor) -> Tensor:
-    """Return the sum of (F - F_c)^2, a scalar, float32 or wider, of activations of one shape and type."""
+def mean(total: Tensor, count: Tensor | int) -> Tensor:
+    """Return a sum over so many values divided by their number; 0 of none."""
+    return total / tf.cast(tf.maximum(count, 1), total.dtype)
+
+
+def squared_distance(features: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Return the sum of (F - F_c)^2, a scalar, float32 or wider, of activations of one shape and type.
+
+    ``weight`` (1, h, w, 1), of the same type, says how often each position counts; None: once.
+    """
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def distance(features: Tensor) -> Tensor:
         # Subtracted in the type of the features: of numbers so close, hardly a bit is lost, and half the memory needed.
         difference = features - target
+        weighted = difference if weight is None else difference * weight
         return tf.reduce_sum(
-            tf.square(_widened(difference))
-        ), lambda upstream: 2.0 * difference * tf.cast(upstream, features.dtype)
+            _widened(difference) * _widened(weighted)
+        ), lambda upstream: 2.0 * weighted * tf.cast(upstream, features.dtype)
 
     return distance(features)
 
@@ -213,12 +227,12 @@ def total_variation(image: Tensor, size: Size, part: Tensor | None = None, borde
         down = image[:, part[0] : part[1] + 1, part[2] : part[3]]
         right = image[:, part[0] : part[1], part[2] : part[3] + 1]
         # An owned part reaches to the end of its window only where the picture ends, too.
-        rows, columns = (part[0] == 0, part[1] == image.shape[1]), (part[2] == 0, part[3] == image.shape[2])
+        _, bottom, end, _ = tf.unstack(tf.shape(image))
+        rows, columns = (part[0] == 0, part[1] == bottom), (part[2] == 0, part[3] == end)
     width, height = size
-    # A picture one pixel high has no vertical neighbours: nothing, not 0 / 0.
     return (
-        _squared_steps(down, 1, rows, border) / max(3 * (height - 1) * width, 1)
-        + _squared_steps(right, 2, columns, border) / max(3 * height * (width - 1), 1)
+        mean(_squared_steps(down, 1, rows, border), 3 * (height - 1) * width)
+        + mean(_squared_steps(right, 2, columns, border), 3 * height * (width - 1))
     )  # fmt: skip
 
 
@@ -241,7 +255,7 @@ def range_loss(image: Tensor, size: Size, part: Tensor | None = None) -> Tensor:
         # Computed again for the gradient: kept, it would be another picture in memory.
         return tf.reduce_sum(tf.square(depth())), lambda upstream: 2.0 * upstream * depth()
 
-    return squares(inside(image, part)) / (3 * size.pixels)
+    return mean(squares(inside(image, part)), 3 * size.pixels)
 
 
 def _squared_steps(image: Tensor, axis: int, ends: tuple[Tensor | bool, Tensor | bool], border: float) -> Tensor:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:  # TensorFlow waits until a network is needed
 
 MAX_NETWORKS = 2
 """Networks kept; each takes up to 0.1 GB."""
-MAX_SIZES = 12
-"""Sizes whose graphs are kept for a network; each takes a few MB."""
+MAX_GRAPHS = 4
+"""Graphs kept for a network, of different terms or layers; each takes a few MB."""
 MAX_STYLES = 64
 """Style targets kept for a network; each takes a few MB."""
 
@@ -97,17 +97,18 @@ class Session:
         network, graphs, styles = self._network(settings, plan)
         size, look = size_of(content), graph_key(settings)
         limit = plan.memory.max_tile_pixels
-        found = graphs.get((size, limit, look), lambda: LossGraphs(network, settings, size, plan.tiles(size)))
-        content_target = content_targets(network, settings, content, found.tiles)
-        tiles = plan_style_tiles(size_of(style), plan.layers, limit)
+        found = graphs.get(look, lambda: LossGraphs(network, settings))
+        tiles = plan.tiles(size)
+        content_target = content_targets(network, settings, content, tiles)
+        style_tiles = plan_style_tiles(size_of(style), plan.layers, limit)
         digest = hashlib.sha256(np.ascontiguousarray(style).data).digest()
-        parts = tuple(tile.owned for tile in tiles)
+        parts = tuple(tile.owned for tile in style_tiles)
         extra = settings.whitening, bool(settings.likeness)
         style_target = styles.get(
             (digest, size_of(style), parts, look, extra),
-            lambda: style_targets(network, settings, style, tiles),
+            lambda: style_targets(network, settings, style, style_tiles),
         )
-        return Objective(found, settings, content_target, style_target)
+        return Objective(found, settings, tiles, content_target, style_target)
 
     @property
     def traces(self) -> int:
@@ -124,7 +125,7 @@ class Session:
                 loaded = self._weights(plan.layers)
             network = VGG19(loaded, settings.pooling, plan.precision, settings.padding, winograd=plan.winograd)
             self._loaded = self._given  # the network has its own copy
-            return _Kept(network, _Recent(MAX_SIZES), _Recent(MAX_STYLES))
+            return _Kept(network, _Recent(MAX_GRAPHS), _Recent(MAX_STYLES))
 
         return self._kept.get((settings.pooling, settings.padding, plan.precision, plan.winograd, plan.layers), make)
 

@@ -15,15 +15,17 @@ from neurotransfer.transfer.losses import inside, squared_distance
 from neurotransfer.transfer.settings import Settings
 from neurotransfer.transfer.terms import Region, Term, View, active_terms
 from neurotransfer.transfer.tiles import Tile
-from neurotransfer.vgg.layers import positions
+from neurotransfer.vgg.layers import positions, stride
 from neurotransfer.vgg.network import VGG19, Tensor
 
 
 class ContentTargets(NamedTuple):
     """What is kept of a photo of one size."""
 
+    size: Size
     features: tuple[tuple[Any, ...], ...]
-    """For each tile, the features of its owned part at each content layer, (1, h, w, channels)."""
+    """For each tile, at each content layer, the features of its owned part, (1, h, w, channels), and how much each
+    position counts, (1, h, w, 1)."""
     strengths: tuple[float, ...]
     """Mean square of the features at each content layer."""
 
@@ -42,23 +44,44 @@ def batch(picture: Array) -> Tensor:
     return tf.constant(picture[np.newaxis])
 
 
-def content_targets(network: VGG19, settings: Settings, content: Array, tiles: Sequence[Tile]) -> ContentTargets:
-    """Return the targets of a photo (H, W, 3) in 0..255, evaluated in ``tiles``."""
+def content_targets(
+    network: VGG19, settings: Settings, content: Array, tiles: Sequence[Tile], weights: Array | None = None
+) -> ContentTargets:
+    """Return the targets of a photo (H, W, 3) in 0..255, evaluated in ``tiles``.
+
+    ``weights`` (H, W), of mean 1, says how much each place counts; None: all alike.
+    """
     size, layers = size_of(content), tuple(dict(settings.content_layers))
     parts = []
     for tile in tiles:
         features = network(batch(content[tile.window]), layers)
         region = Region(size, tile.owned)
-        found = tuple(inside(features[name], region.at(name)) for name in layers)
+        found = tuple(
+            (inside(features[name], region.at(name)), _at_layer(weights, tile, name, features[name].dtype))
+            for name in layers
+        )
         if len(tiles) > 1:
             # As arrays: among the network's temporary tensors they would leave holes too small for anything large.
-            found = tuple(target.numpy().copy() for target in found)
+            found = tuple((target.numpy().copy(), weight.numpy().copy()) for target, weight in found)
         parts.append(found)
     strengths = tuple(
-        sum(_strength(target, size, name) for target in targets)
+        sum(_strength(target, size, name, weight) for target, weight in targets)
         for name, targets in zip(layers, zip(*parts, strict=True), strict=True)
     )
-    return ContentTargets(tuple(parts), strengths)
+    return ContentTargets(size, tuple(parts), strengths)
+
+
+def _at_layer(weights: Array | None, tile: Tile, layer: str, dtype: Any) -> Tensor:
+    """Return the mean weight of the pixels of each position of a layer in a tile's owned part, (1, h, w, 1)."""
+    if weights is None:
+        return tf.ones([1, 1, 1, 1], dtype)
+    step = stride(layer)
+    (rows, columns), (top, bottom, left, right) = tile.window, tile.owned
+    part = weights[rows.start + top : rows.start + bottom, columns.start + left : columns.start + right]
+    part = np.pad(part, [(0, -length % step) for length in part.shape], mode="edge")
+    height, width = (length // step for length in part.shape)
+    means = part.reshape(height, step, width, step).mean(axis=(1, 3))
+    return tf.cast(means[np.newaxis, :, :, np.newaxis], dtype)
 
 
 def style_targets(network: VGG19, settings: Settings, style: Array, tiles: Sequence[Tile]) -> StyleTargets:
@@ -91,7 +114,7 @@ def style_targets(network: VGG19, settings: Settings, style: Array, tiles: Seque
     return StyleTargets({term.name: prepared(term) for term in terms}, tuple(strengths.values()))
 
 
-def _strength(features: Any, size: Size, layer: str) -> float:
+def _strength(features: Any, size: Size, layer: str, weight: Any = None) -> float:
     """Return the share of ``features`` in the mean square of a layer's features for a picture of ``size``."""
-    squares = squared_distance(tf.convert_to_tensor(features), tf.zeros([], features.dtype))
+    squares = squared_distance(tf.convert_to_tensor(features), tf.zeros([], features.dtype), weight)
     return float(squares) / (int(features.shape[-1]) * positions(size, layer))

@@ -15,6 +15,7 @@ from neurotransfer.transfer.losses import (
     combine,
     content_loss,
     inside,
+    mean,
     range_loss,
     second_moment,
     squared_distance,
@@ -34,7 +35,7 @@ class Region(NamedTuple):
     """The part of a window whose positions count."""
 
     size: Size
-    """Of the whole picture, over whose positions means are taken."""
+    """Of the whole picture, over whose positions means are taken; in a graph, of tensors."""
     owned: Tensor | None = None
     """Top, bottom, left and right in pixels of the window, int32 (4,); None: all of it."""
 
@@ -50,8 +51,8 @@ class View(NamedTuple):
     """Name of the layer whose features the values are, or `PIXELS`."""
     region: Region
     settings: Settings
-    target: Tensor | None = None
-    """The photo's features in the same part, for terms that compare with the content."""
+    target: tuple[Tensor, Tensor] | None = None
+    """The photo's features in the same part and the weight of each position, for terms that compare with the content."""
 
     @property
     def part(self) -> Tensor | None:
@@ -59,15 +60,15 @@ class View(NamedTuple):
         return self.region.at(self.layer)
 
     @property
-    def positions(self) -> int:
+    def positions(self) -> Any:
         """The number of the layer's positions in the whole picture."""
         return positions(self.region.size, self.layer)
 
 
 Measure = Callable[[Tensor, View], tuple[Tensor, Tensor]]
 """Values (1, h, w, channels) -> (the values that the network continues with, the region's share of the measure)."""
-Loss = Callable[[Sequence[Tensor], Sequence[Any], Settings], Tensor]
-"""(measures of the whole picture, layer by layer; targets, likewise; settings) -> the unweighted term, a scalar."""
+Loss = Callable[[Sequence[Tensor], Sequence[Any], Sequence[Tensor], Settings], Tensor]
+"""(measures of the whole picture, layer by layer; targets and weights, likewise; settings) -> the term, a scalar."""
 
 
 def _unchanged(measure: Tensor, _: Settings) -> Tensor:
@@ -99,16 +100,21 @@ class Term(NamedTuple):
         """Return its weight."""
         return float(getattr(settings, self.weight))
 
+    def layer_weights(self, settings: Settings) -> tuple[float, ...]:
+        """Return the weights of its layers within the term."""
+        return tuple(dict(getattr(settings, self.layers)).values()) if self.layers else ()
+
 
 def _distance(features: Tensor, view: View) -> tuple[Tensor, Tensor]:
     assert view.target is not None
-    entries = float(view.positions * view.target.shape[-1])
-    return features, squared_distance(inside(features, view.part), view.target) / entries
+    target, weight = view.target
+    squares = squared_distance(inside(features, view.part), target, weight)
+    return features, mean(squares, view.positions * target.shape[-1])
 
 
 def _gram(features: Tensor, view: View) -> tuple[Tensor, Tensor]:
     features, moment = second_moment(features, view.part)
-    return features, moment / float(view.positions * features.shape[-1])
+    return features, mean(moment, view.positions * features.shape[-1])
 
 
 def _variation(pixels: Tensor, view: View) -> tuple[Tensor, Tensor]:
@@ -119,32 +125,33 @@ def _range(pixels: Tensor, view: View) -> tuple[Tensor, Tensor]:
     return pixels, range_loss(pixels, view.region.size, view.region.owned)
 
 
-def _content(squares: Sequence[Tensor], limits: Sequence[Any], settings: Settings) -> Tensor:
-    rows = zip(settings.content_layers, squares, limits, strict=True)
+def _content(squares: Sequence[Tensor], limits: Sequence[Any], weights: Sequence[Tensor], settings: Settings) -> Tensor:
     form = settings.objective
-    return combine([weight * content_loss(square, form, limit) for (_, weight), square, limit in rows], form)
+    rows = zip(squares, limits, weights, strict=True)
+    return combine([weight * content_loss(square, form, limit) for square, limit, weight in rows], form)
 
 
-def _whitened(gram: Tensor, settings: Settings) -> tuple[Tensor, Whitening | None]:
-    return gram, whiten(gram, settings.whitening) if settings.whitening else None
+def _whitened(gram: Tensor, settings: Settings) -> tuple[Tensor] | tuple[Tensor, Whitening]:
+    return (gram, whiten(gram, settings.whitening)) if settings.whitening else (gram,)
 
 
-def _style(grams: Sequence[Tensor], targets: Sequence[Any], settings: Settings) -> Tensor:
-    rows = zip(settings.style_layers, grams, targets, strict=True)
+def _style(grams: Sequence[Tensor], targets: Sequence[Any], weights: Sequence[Tensor], settings: Settings) -> Tensor:
     form = settings.objective
-    return combine(
-        [weight * style_loss(gram, target, metric, form) for (_, weight), gram, (target, metric) in rows], form
-    )
+    rows = zip(grams, targets, weights, strict=True)
+    losses = []
+    for gram, (target, *metric), weight in rows:
+        losses.append(weight * style_loss(gram, target, metric[0] if metric else None, form))
+    return combine(losses, form)
 
 
-def _as_it_is(measures: Sequence[Tensor], _: Sequence[Any], __: Settings) -> Tensor:
+def _as_it_is(measures: Sequence[Tensor], *_: Any) -> Tensor:
     (value,) = measures
     return value
 
 
 TERMS = (
     Term("content", "content_weight", "content_layers", "content", _distance, _content, ("objective",)),
-    Term("style", "style_weight", "style_layers", "style", _gram, _style, ("objective",), _whitened),
+    Term("style", "style_weight", "style_layers", "style", _gram, _style, ("objective", "whitening"), _whitened),
     Term("tv", "tv_weight", None, None, _variation, _as_it_is, ("border_tv",)),
     Term("range", "range_weight", None, None, _range, _as_it_is),
 )
@@ -156,6 +163,7 @@ def active_terms(settings: Settings) -> tuple[Term, ...]:
 
 
 def graph_key(settings: Settings) -> tuple[Any, ...]:
-    """Return the settings that shape the graph of these terms: two that agree in them can share one."""
-    names = (name for term in TERMS for name in (term.weight, term.layers, *term.options) if name)
-    return tuple(getattr(settings, name) for name in names)
+    """Return what shapes the graph of these terms: settings that agree in it can share one, whatever their weights."""
+    terms = active_terms(settings)
+    options = tuple(getattr(settings, name) for term in terms for name in term.options)
+    return tuple((term.name, term.places(settings)) for term in terms) + options

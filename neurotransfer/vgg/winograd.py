@@ -74,12 +74,13 @@ class _Products:
         self._output = tf.constant(_OUTPUT, dtype)
 
     def __call__(self, features: Tensor, margin: int, bias: Tensor | None = None) -> Tensor:
-        _, rows, columns, channels = features.shape
+        channels = features.shape[-1]
+        _, rows, columns, _ = tf.unstack(tf.shape(features))
         height, width = rows + 2 * margin - 2, columns + 2 * margin - 2
         count = -(-width // 4)
         padded = tf.pad(features, [[0, 0], [0, 0], [margin, 4 * count + 2 - columns - margin], [0, 0]])
         # Each row becomes a picture one pixel high: TensorFlow's strides cannot differ between rows and columns.
-        single, together = (rows, 1, 4 * count + 2, channels), tf.constant((1, rows, count, channels))
+        single, together = (rows, 1, 4 * count + 2, channels), (1, rows, count, channels)
         padded = tf.reshape(padded, single)
         products = []
         for window, factor in zip(self._windows, self._factors, strict=True):
@@ -89,5 +90,5 @@ class _Products:
             products.append(tf.nn.conv2d(taken, factor, 1, [[0, 0], [margin, margin], [0, 0], [0, 0]]))
         if bias is not None:
             products[1] = tf.nn.bias_add(products[1], bias)  # product 1 enters each of the four results once
-        results = tf.reshape(tf.matmul(self._output, tf.stack(products, 3)), (1, height, 4 * count, -1))
-        return results if width == 4 * count else results[:, :, :width]
+        results = tf.matmul(self._output, tf.stack(products, 3))
+        return tf.reshape(results, (1, height, 4 * count, products[0].shape[-1]))[:, :, :width]
