@@ -68,7 +68,7 @@ def steps(folder: Path) -> None:
     layers = needed_layers(settings)
     bare = loss_and_gradient(network(), tf.constant(photo[None] - MEAN), tf.constant(painting[None] - MEAN))
     objective = objective_of(Session("builtin"), settings, photo, painting)
-    optimizer = Adam(lambda _: 2.0, beta2=0.999, clip=True)
+    optimizer = Adam(lambda _: 2.0, betas=(0.9, 0.999), clip=True)
     picture = tf.constant(photo[None] - MEAN)
     optimizer.current = objective(photo)
     bare(picture)

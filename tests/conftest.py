@@ -88,7 +88,7 @@ def weights():
     return load_weights("builtin")
 
 
-def objective_of(network, settings, content, style, max_tile_pixels=None):
+def objective_of(network, settings, content, style, max_tile_pixels=None, weights=None):
     """The objective of two arrays, in tiles of at most so many pixels; the style in one tile."""
     from neurotransfer.system.size import size_of
     from neurotransfer.transfer.objective import LossGraphs, Objective
@@ -99,7 +99,7 @@ def objective_of(network, settings, content, style, max_tile_pixels=None):
     layers, size = needed_layers(settings), size_of(content)
     tiles = plan_tiles(size, layers, max_tile_pixels)
     targets = (
-        content_targets(network, settings, content, tiles),
+        content_targets(network, settings, content, tiles, weights),
         style_targets(network, settings, style, plan_tiles(size_of(style), layers, max_tile_pixels)),
     )
     return Objective(LossGraphs(network, settings), settings, tiles, *targets)

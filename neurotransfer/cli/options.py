@@ -15,6 +15,7 @@ from neurotransfer.transfer.settings import (
     CHOICES,
     DEFAULT,
     INITS,
+    LAYER_FIELDS,
     PRESET_ALIASES,
     PRESETS,
     STEPS,
@@ -114,6 +115,7 @@ objective_options = _stack(
           help="Size of the painting relative to the result; larger makes larger strokes."),
     _look("--likeness", common=True, type=float,
           help="How much the picture stays like the photo, about: 0 to 1; 0 sets no limit."),
+    _look("--focus", type=float, help="How much more content counts at edges than in flat places, 0 to 1."),
     _look("--content-weight", type=float, help="Weight of the content loss."),
     _look("--style-weight", type=float, help="Weight of the style loss."),
     _look("--tv-weight", type=float, help="Weight of the total variation loss, which smooths."),
@@ -123,6 +125,10 @@ objective_options = _stack(
           help="Layer of the content loss; repeatable. Without =WEIGHT: an equal share."),
     _look("style_layers", "--style-layer", type=LayerType(), multiple=True, show_default=_named("style_layers"),
           help="Layer of the style loss; repeatable. Without =WEIGHT: an equal share."),
+    _look("coarse_layers", "--coarse-layer", type=LayerType(), multiple=True, show_default=_named("coarse_layers"),
+          help="Style layer while the picture is small, and of its copies; repeatable."),
+    _look("--copies-weight", type=float, help="Weight of the style of reduced copies, relative to the picture's."),
+    _look("--coarsest", type=int, help="Long side at which the picture is painted first, about."),
     _look("--objective", help="How differences become losses; see docs/settings.md."),
     _look("--whitening", type=float, help="Whiten Gram differences by the painting's, 0 to 0.5."),
     _look("--pooling", help="Pooling of the network."),
@@ -143,8 +149,9 @@ run_options = _stack(
     _search("--optimizer", help="How the picture is updated."),
     _search("--learning-rate", type=float, help="Adam's rate, in units of 0..255 a step."),
     _search("--schedule", help="Adam's rate over the steps."),
+    _search("--beta1", type=float, help="Adam's memory of gradients."),
     _search("--beta2", type=float, help="Adam's memory of the size of gradients."),
-    _search("--octaves/--no-octaves", help="Paint a large picture small first."),
+    _search("--octaves/--no-octaves", help="Paint the picture small first, then larger."),
     _search("--tolerance", type=float, help="Stop when a step changes less, in units of 0..255."),
     _search("--init", type=PathType(str, INITS), metavar=f"{'|'.join(INITS)}|PATH", help="Start picture."),
     _search("--noise-ratio", type=float, help="Share of noise mixed into the start picture, 0 to 1."),
@@ -177,9 +184,11 @@ def to_settings(preset_name: str, given: dict[str, Any]) -> Settings:
         InputError: the preset is unknown or a value is out of its range.
     """
     changes = {name: value for name, value in given.items() if value is not None and value != ()}
-    for name in ("content_layers", "style_layers"):
+    for name in LAYER_FIELDS:
         if name in changes:
             changes[name] = _shares(changes[name])
+    if "style_layers" in changes:  # who names the layers of the style means it at every size
+        changes.setdefault("coarse_layers", changes["style_layers"])
     return preset(preset_name, **changes)
 
 

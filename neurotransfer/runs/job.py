@@ -21,10 +21,12 @@ from neurotransfer.transfer.plan import Machine, Plan, make_plan
 from neurotransfer.transfer.schedule import ANNOUNCE_SECONDS
 from neurotransfer.transfer.session import Session
 from neurotransfer.transfer.settings import DEFAULT, Settings
-from neurotransfer.transfer.sizes import MAX_SINGLE_SIDE, MIN_SIDE
+from neurotransfer.transfer.sizes import MIN_SIDE
 
 logger = logging.getLogger(__name__)
 
+_LARGE = 720
+"""Long side of a painting from which its being enlarged is said unasked."""
 _MUCH_ENLARGED = 4
 """Times beyond which an enlarged painting is a blur."""
 _MUCH_SLOWER = 1.5
@@ -180,7 +182,7 @@ def _announce_sizes(pictures: Pictures, settings: Settings, plan: Plan) -> None:
         if wanted.long_side > max(style.size):
             too_small = wanted.long_side > _MUCH_ENLARGED * max(style.size)
             logger.log(
-                logging.WARNING if too_small else logging.INFO if wanted.long_side > MAX_SINGLE_SIDE else logging.DEBUG,
+                logging.WARNING if too_small else logging.INFO if wanted.long_side > _LARGE else logging.DEBUG,
                 "The painting, %dx%d pixels, is enlarged to %dx%d: a larger one has finer strokes to give.",
                 *style.size,
                 *wanted,

@@ -58,11 +58,12 @@ class Checkpoint:
             raise InputError("A checkpoint whose steps add up was expected, found others.")
 
     def _fits_adam(self) -> bool:
-        names = {"step", "mean", "square"} if self.schedule["index"] else set()
+        done = self.schedule["done"][self.scale]
+        names = {"step", "mean", "square"} if done else set()
         if set(self.optimizer) != names:
             return False
         step, square = self.optimizer.get("step", np.array(0)), self.optimizer.get("square", np.array(0))
-        return step.shape == () and bool(step == self.schedule["index"]) and bool((square >= 0).all())
+        return step.shape == () and bool(step == done) and bool((square >= 0).all())
 
     def _fits_lbfgs(self) -> bool:
         return set(self.optimizer) == {

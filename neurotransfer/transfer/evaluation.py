@@ -1,7 +1,7 @@
 """What is known of a picture: its losses by name, and their gradient."""
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from neurotransfer.system.array import Array
 
@@ -36,3 +36,10 @@ class Evaluation(NamedTuple):
     image: Array
     losses: Losses
     gradient: Array | None
+
+
+class Evaluate(Protocol):
+    """A picture (H, W, 3) -> its losses and their gradient: an `Objective`, or what stands for one."""
+
+    def __call__(self, image: Array, *, gradient: bool = True) -> Evaluation:
+        """Evaluate ``image``."""

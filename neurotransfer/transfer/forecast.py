@@ -15,20 +15,20 @@ START_SECONDS = 3.0
 
 
 def expected_seconds(
-    scales: Sequence[tuple[Size, Sequence[Size], int]],
+    scales: Sequence[tuple[Size, Sequence[Size], int, Sequence[int]]],
     layers: tuple[str, ...],
     precision: str,
     max_tile_pixels: int | None,
     flops: float,
 ) -> float:
-    """Return the seconds that a run of these scales (size, style sizes, steps) should take; right within a third or so.
+    """Return the seconds that a run should take; right within a third or so.
 
-    That is the arithmetic of its convolutions over ``flops``, the float32 operations a second of a matrix product.
-    What `Schedule` measures in the first two steps is better.
+    ``scales`` are (size, style sizes, steps, copies). The time is the arithmetic of the convolutions over ``flops``,
+    the float32 operations a second of a matrix product. What `Schedule` measures in the first two steps is better.
     """
     pixels = sum(
-        steps * work(size, layers, max_tile_pixels) + target_work(size, styles, layers, max_tile_pixels)
-        for size, styles, steps in scales
+        steps * work(size, copies, layers, max_tile_pixels) + target_work(size, styles, copies, layers, max_tile_pixels)
+        for size, styles, steps, copies in scales
     )
     a_pixel = sum(4.0 * math.prod(KERNEL_SHAPES[name]) / stride(name) ** 2 for name in layers)
     over = _OVER_THE_FLOOR if max_tile_pixels is None else _OVER_IN_TILES

@@ -167,7 +167,7 @@ class Objective:
         content: ContentTargets,
         style: StyleTargets,
     ) -> None:
-        """Bind the graphs; ``settings`` may weigh their terms and layers otherwise than those that they were made for."""
+        """Bind the graphs; ``settings`` may weigh terms and layers otherwise than those that they were made for."""
         self._graphs, self._tiles = graphs, tuple(tiles)
         self._terms = [term.name for term in graphs.terms]
         self._size = tf.constant(content.size, tf.int64)

@@ -52,9 +52,9 @@ class Adam:
     current: Evaluation | None = None
     """The evaluation that the next step starts from."""
 
-    def __init__(self, rate: Callable[[int], float], *, beta2: float, clip: bool) -> None:
+    def __init__(self, rate: Callable[[int], float], *, betas: tuple[float, float], clip: bool) -> None:
         self._rate = rate
-        self._beta2 = beta2
+        self._betas = betas
         self._clip = clip
         self._step = 0
         self._mean: Array | None = None
@@ -62,7 +62,7 @@ class Adam:
 
     def step(self, evaluate: Evaluate) -> None:
         """Make the next picture the current one; the gradient is freed before the next picture is evaluated."""
-        beta1, beta2, epsilon = 0.9, self._beta2, 1e-8
+        (beta1, beta2), epsilon = self._betas, 1e-8
         before, gradient = _with_gradient(self.current)
         self.current = None
         if self._mean is None or self._square is None:
@@ -92,16 +92,12 @@ class Adam:
         if state:
             self._step, self._mean, self._square = int(state["step"]), state["mean"].copy(), state["square"].copy()
 
-    def resize(self, resize: Callable[[Array], Array]) -> None:
-        """Move the moments to another picture size; ``resize`` maps a picture of this size to one of that."""
-        if self._mean is None or self._square is None:
-            return
-        pixels = self._mean.size
-        self._mean = resize(self._mean)
-        share = np.float32(pixels / self._mean.size)  # the gradient by one pixel shrinks as their number grows
-        self._mean *= share
-        self._square = np.abs(resize(self._square))
-        self._square *= share**2
+    def resize(self, _: Callable[[Array], Array]) -> None:
+        """Begin anew at another picture size.
+
+        Moments of the smaller picture, enlarged, made worse pictures: they hold nothing of the details that are new.
+        """
+        self._step, self._mean, self._square = 0, None, None
 
 
 class LBFGS:

@@ -14,8 +14,11 @@ from neurotransfer.system.size import Size
 from neurotransfer.transfer.forecast import expected_seconds
 from neurotransfer.transfer.memory import MemoryPlan, plan_memory
 from neurotransfer.transfer.settings import Settings
-from neurotransfer.transfer.sizes import needed_layers, result_size, scale_sizes, share_steps, style_size
+from neurotransfer.transfer.sizes import copies_of, needed_layers, result_size, scale_sizes, share_steps, style_size
 from neurotransfer.transfer.tiles import Tile, plan_tiles, target_work, work
+
+_A_CALL = 20_000
+"""Pixels whose evaluation takes as long as what every call of a graph takes besides: 20 ms in bfloat16."""
 
 
 class Machine(NamedTuple):
@@ -41,6 +44,8 @@ class Scale(NamedTuple):
     style_sizes: tuple[Size, ...]
     """The size at which each style is looked at."""
     steps: int
+    copies: tuple[int, ...] = ()
+    """How often each reduced copy is halved in which the picture is compared with the styles, too."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +80,13 @@ class Plan:
         return plan_tiles(size, self.layers, self.memory.max_tile_pixels)
 
     def work(self, scale: Scale) -> float:
-        """Return what an evaluation at that scale costs, in pixels of a picture that is evaluated as a whole."""
-        return work(scale.size, self.layers, self.memory.max_tile_pixels)
+        """Return what an evaluation at that scale costs, in pixels of a large picture that is evaluated as a whole."""
+        calls = len(self.tiles(scale.size)) + len(scale.copies)
+        return work(scale.size, scale.copies, self.layers, self.memory.max_tile_pixels) + _A_CALL * calls
 
     def target_work(self, scale: Scale) -> float:
         """Return what the targets of that scale cost, likewise."""
-        return target_work(scale.size, scale.style_sizes, self.layers, self.memory.max_tile_pixels)
+        return target_work(scale.size, scale.style_sizes, scale.copies, self.layers, self.memory.max_tile_pixels)
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as plain values."""
@@ -112,7 +118,12 @@ class Plan:
 def _scales(size: Size, styles: Sequence[Size], settings: Settings) -> tuple[Scale, ...]:
     sizes = scale_sizes(size, settings)
     return tuple(
-        Scale(scale, tuple(style_size(style, scale, settings) for style in styles), steps)
+        Scale(
+            scale,
+            tuple(style_size(style, scale, settings) for style in styles),
+            steps,
+            copies_of(scale, settings),
+        )
         for scale, steps in zip(sizes, share_steps(settings.step_count, len(sizes)), strict=True)
     )
 

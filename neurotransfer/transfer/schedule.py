@@ -14,6 +14,10 @@ logger = logging.getLogger(__name__)
 
 _TIMED_STEPS = 2
 """Steps before an estimate."""
+_LOW_RATE = 0.2
+"""Share of the rate at the end of a scale that is not the last."""
+_FULL_RATE_SCALES = 3
+"""After so many scales the rate halves from one to the next: their few steps could not mend the grain of large ones."""
 ANNOUNCE_SECONDS = 60.0
 """The time of a longer run is reported unasked."""
 
@@ -57,18 +61,26 @@ class Schedule:
         """Return how many steps this scale still gets."""
         return self._counts[scale] - self._done[scale]
 
-    def rate(self, step: int) -> float:
-        """Return Adam's rate for a step, from 1, in units of 0..255; a cosine schedule ends just above zero.
+    def rate(self) -> float:
+        """Return Adam's rate for the next step, in units of 0..255; a cosine ends just above zero.
 
-        Steps added to a finished run have a cosine of their own. The fewer they are, the lower it begins: there would
-        be no time to mend what large steps undo.
+        With restarts, every scale has a cosine of its own, which ends at a fifth of its rate but at the last scale
+        (Loshchilov and Hutter 2017). So have steps added to a finished run. The fewer they are, the lower it begins:
+        there would be no time to mend what large steps undo.
         """
         settings = self._settings
         if settings.schedule == "constant":
             return settings.learning_rate
-        share = (step - 1 - self._origin) / max(self.total - self._origin, 1)
-        height = min(1.0, (self.total - self._origin) / self._origin) if self._origin else 1.0
-        return settings.learning_rate * height * 0.5 * (1.0 + math.cos(math.pi * share))
+        done, total, low, height = self.index - self._origin, self.total - self._origin, 0.0, 1.0
+        if self._origin:
+            height = min(1.0, total / self._origin)
+        elif settings.schedule == "restarts":
+            scale = next(scale for scale, count in enumerate(self._counts) if self._done[scale] < count)
+            done, total = self._done[scale], self._counts[scale]
+            low = _LOW_RATE if any(self._counts[scale + 1 :]) else 0.0
+            height = 0.5 ** max(0, scale - _FULL_RATE_SCALES + 1)
+        fall = 0.5 * (1.0 + math.cos(math.pi * done / max(total, 1)))
+        return settings.learning_rate * height * (low + (1.0 - low) * fall)
 
     def tick(self, scale: int) -> None:
         """Note a step; after the second one, estimate the rest and shorten it if there is a deadline."""

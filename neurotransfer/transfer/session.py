@@ -16,6 +16,9 @@ import numpy as np
 from neurotransfer.system.array import Array
 from neurotransfer.system.errors import InputError
 from neurotransfer.system.size import size_of
+from neurotransfer.transfer.content_map import content_map
+from neurotransfer.transfer.evaluation import Evaluate
+from neurotransfer.transfer.levels import levels_of
 from neurotransfer.transfer.plan import Plan
 from neurotransfer.transfer.settings import Settings
 from neurotransfer.transfer.tiles import plan_style_tiles
@@ -88,19 +91,30 @@ class Session:
         assert self._source is not None
         return self._source
 
-    def objective(self, settings: Settings, plan: Plan, content: Array, style: Array) -> "Objective":
-        """Return the objective for a photo and a painting, float32 (H, W, 3) in 0..255, at one scale of the plan."""
+    def objective(self, settings: Settings, plan: Plan, content: Array, style: Array) -> Evaluate:
+        """Return the losses for a photo and a painting, float32 (H, W, 3) in 0..255, at one scale of the plan."""
+        from neurotransfer.transfer.copies import WithCopies, halved
+
+        size = size_of(content)
+        objectives: list[Evaluate | None] = []
+        for number, level in enumerate(levels_of(settings, size, last=size == plan.size)):
+            if number:
+                content, style = halved(content), halved(style)
+            objectives.append(self._objective(level, plan, content, style) if level else None)
+        return WithCopies(*objectives)
+
+    def _objective(self, settings: Settings, plan: Plan, content: Array, style: Array) -> "Objective":
         from neurotransfer.transfer.objective import LossGraphs, Objective
         from neurotransfer.transfer.targets import content_targets, style_targets
         from neurotransfer.transfer.terms import graph_key
 
         network, graphs, styles = self._network(settings, plan)
-        size, look = size_of(content), graph_key(settings)
-        limit = plan.memory.max_tile_pixels
+        look = graph_key(settings)
         found = graphs.get(look, lambda: LossGraphs(network, settings))
-        tiles = plan.tiles(size)
-        content_target = content_targets(network, settings, content, tiles)
-        style_tiles = plan_style_tiles(size_of(style), plan.layers, limit)
+        tiles = plan.tiles(size_of(content))
+        weights = content_map(content, settings.focus) if settings.focus else None
+        content_target = content_targets(network, settings, content, tiles, weights)
+        style_tiles = plan_style_tiles(size_of(style), plan.layers, plan.memory.max_tile_pixels)
         digest = hashlib.sha256(np.ascontiguousarray(style).data).digest()
         parts = tuple(tile.owned for tile in style_tiles)
         extra = settings.whitening, bool(settings.likeness)

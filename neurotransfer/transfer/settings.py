@@ -17,7 +17,7 @@ LayerWeights = tuple[tuple[str, float], ...]
 
 ORIGINAL = "original"
 
-STEPS: Mapping[str, int] = MappingProxyType({"adam": 60, "lbfgs": 25})
+STEPS: Mapping[str, int] = MappingProxyType({"adam": 64, "lbfgs": 40})
 """Steps that an optimizer takes by default."""
 
 INITS = ("recolored", "content", "noise", "style")
@@ -29,7 +29,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "objective": ("gatys", "mean", "norm", "joint"),
         "pooling": ("avg", "max"),
         "padding": ("zeros", "first-block", "replicate", "reflect"),
-        "schedule": ("constant", "cosine"),
+        "schedule": ("constant", "cosine", "restarts"),
         "noise": ("uniform", "normal"),
         "init": INITS,
     }
@@ -42,13 +42,17 @@ RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "size": (32, 65_535),
         "steps": (0, 1_000_000),
         "learning_rate": (0.0, 1e12),
+        "beta1": (0.0, 0.999999),
         "beta2": (0.0, 0.999999),
         "content_weight": (0.0, _MAX_WEIGHT),
         "style_weight": (0.0, _MAX_WEIGHT),
         "tv_weight": (0.0, _MAX_WEIGHT),
         "border_tv": (1.0, 1e6),
         "range_weight": (0.0, _MAX_WEIGHT),
+        "copies_weight": (0.0, _MAX_WEIGHT),
         "likeness": (0.0, 1.0),
+        "focus": (0.0, 1.0),
+        "coarsest": (32, 65_535),
         "whitening": (0.0, 0.5),
         "tolerance": (0.0, 255.0),
         "style_scale": (0.05, 20.0),
@@ -71,20 +75,24 @@ class Settings:
     enlarge: bool = False
     """Whether a photo smaller than `size` is enlarged to it."""
     steps: int | None = None
-    """Number of steps; None: what the optimizer needs, 60 for Adam and 25 for L-BFGS."""
+    """Number of steps at all sizes together; None: what the optimizer needs, 64 for Adam and 40 for L-BFGS."""
     optimizer: Literal["adam", "lbfgs"] = "adam"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of the convolutions; ``auto``: bfloat16 where the processor has instructions for it."""
     learning_rate: float = 10.0
     """Adam's rate: about the largest change of a pixel in one step, in units of 0..255."""
-    schedule: Literal["constant", "cosine"] = "cosine"
-    """Adam's rate over the steps: constant, or falling to nothing along half a cosine."""
+    schedule: Literal["constant", "cosine", "restarts"] = "restarts"
+    """Adam's rate over the steps: constant, falling to nothing along half a cosine, or along one for every size."""
+    beta1: float = 0.65
+    """How long Adam remembers gradients: 1 / (1 - beta1) steps. The usual 0.9 is too long for so few steps."""
     beta2: float = 0.99
     """How long Adam remembers the size of gradients: 1 / (1 - beta2) steps."""
     content_weight: float = 155.0
     style_weight: float = 20.0
-    likeness: float = 0.6
+    likeness: float = 0.7
     """How like the photo the picture stays: cosine similarity of their features below which content counts steeply."""
+    focus: float = 0.8
+    """How much more content counts at edges and in the foreground than in flat places: 0 not at all, 1 most."""
     tv_weight: float = 1.0
     """Weight of the total variation: squared differences of neighboring pixels."""
     border_tv: float = 100.0
@@ -94,17 +102,23 @@ class Settings:
     # conv3_2 holds eyes and mouths, which conv4_2 alone lets melt.
     content_layers: LayerWeights = (("conv4_2", 1.0), ("conv3_2", 0.2))
     # Nothing after conv4_2 is computed, which saves a quarter of every step. conv5_1 adds nothing visible.
-    style_layers: LayerWeights = (("conv1_1", 1.0), ("conv2_1", 1.0), ("conv3_1", 1.0), ("conv4_1", 0.15))
+    style_layers: LayerWeights = (("conv1_1", 3.0), ("conv2_1", 3.0), ("conv3_1", 1.5), ("conv4_1", 0.15))
+    coarse_layers: LayerWeights = (("conv1_1", 1.0), ("conv2_1", 1.0), ("conv3_1", 1.0), ("conv4_1", 0.5))
+    """Style layers while the picture is small, and of its reduced copies: there, deep layers see large forms."""
+    copies_weight: float = 0.4
+    """Weight of the style of each reduced copy of the picture, relative to the picture's own style weight."""
     objective: Literal["gatys", "mean", "norm", "joint"] = "norm"
     """Differences as squares (``gatys``, ``mean``) or distances (``norm``, ``joint``); see `losses`."""
-    whitening: float = 0.25
+    whitening: float = 0.45
     """How far differences of Gram matrices are whitened by the painting's own, 0 to 0.5. It saves steps."""
     pooling: Literal["avg", "max"] = "avg"
     padding: Literal["zeros", "first-block", "replicate", "reflect"] = "first-block"
     """What the network sees beyond the border. With zeros it paints a faint colored line along it; ``first-block``
     repeats the outermost row in the network's first block and pads with zeros after that."""
     octaves: bool = True
-    """Whether a large picture is painted small first, then larger: strokes keep their size relative to the picture."""
+    """Whether a picture is painted small first, then larger: forms as large as the painting's find their place."""
+    coarsest: int = 128
+    """Long side of the picture when it is painted first, about."""
     tolerance: float = 0.001
     """A size is left early when a step changes the picture by less than this, root mean square in units of 0..255."""
     style_scale: float = 1.0
@@ -123,7 +137,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Check every value; the first bad one raises `InputError`."""
-        for name in ("content_layers", "style_layers"):
+        for name in LAYER_FIELDS:
             layers = getattr(self, name)
             pairs = layers.items() if isinstance(layers, Mapping) else layers
             object.__setattr__(self, name, tuple((layer, weight) for layer, weight in pairs))
@@ -134,8 +148,8 @@ class Settings:
                 raise InputError(
                     f"{_option(name)} must be one of {', '.join(allowed)}; found {str(getattr(self, name))!r}."
                 )
-        _check_layers("content_layers", self.content_layers)
-        _check_layers("style_layers", self.style_layers)
+        for name in LAYER_FIELDS:
+            _check_layers(name, getattr(self, name))
 
     @property
     def step_count(self) -> int:
@@ -146,9 +160,7 @@ class Settings:
         """Return the settings as plain values, with the number of steps that None stands for."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         values["steps"] = self.step_count
-        values["content_layers"] = dict(self.content_layers)
-        values["style_layers"] = dict(self.style_layers)
-        return values
+        return values | {name: dict(getattr(self, name)) for name in LAYER_FIELDS}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -163,7 +175,7 @@ def _option(name: str) -> str:
 def _check_range(name: str, value: Any, low: float, high: float) -> None:
     if (name == "size" and value == ORIGINAL) or (name == "steps" and value is None):
         return
-    whole = name in ("size", "steps", "seed")
+    whole = name in ("size", "steps", "seed", "coarsest")
     kind = "a whole number" if whole else "a number"
     number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
     if not number or not low <= value <= high:
@@ -184,15 +196,35 @@ def _check_layers(name: str, layers: LayerWeights) -> None:
         raise InputError(f"{_option(name)} names a layer twice: {', '.join(names)}; give each once.")
 
 
+LAYER_FIELDS = tuple(field.name for field in fields(Settings) if field.name.endswith("_layers"))
+"""Names of the fields that hold layers and their weights."""
+
 DEFAULT = Settings()
 
 CONV4_2: LayerWeights = (("conv4_2", 1.0),)
 FIVE_LAYERS: LayerWeights = tuple((f"conv{block}_1", 0.2) for block in range(1, 6))
 """The layers of Gatys et al. 2016."""
 
+_FOUR_LAYERS: LayerWeights = tuple((f"conv{block}_1", 1.0) for block in range(1, 5))
+
 _WEIGHTS = {field.name for field in fields(Settings) if field.name.endswith("_weight")}
 _EXTRA_TERMS_OFF: dict[str, Any] = dict.fromkeys(_WEIGHTS - {"content_weight", "style_weight"}, 0.0)
-PLAIN = replace(DEFAULT, **_EXTRA_TERMS_OFF, border_tv=1.0, likeness=0.0, whitening=0.0, padding="zeros")
+_SMALL_FORMS: LayerWeights = (("conv1_1", 1.0), ("conv2_1", 1.0), ("conv3_1", 1.0), ("conv4_1", 0.15))
+
+TEXTURE = replace(
+    DEFAULT,
+    steps=60,
+    schedule="cosine",
+    beta1=0.9,
+    likeness=0.6,
+    whitening=0.25,
+    focus=0.0,
+    style_layers=_SMALL_FORMS,
+    coarse_layers=_SMALL_FORMS,
+    copies_weight=0.0,
+    coarsest=512,
+)
+PLAIN = replace(TEXTURE, **_EXTRA_TERMS_OFF, border_tv=1.0, likeness=0.0, whitening=0.0, padding="zeros")
 """The content and style loss alone. A term that is added later is off in the presets that start from here."""
 
 _CLASSIC = replace(
@@ -202,6 +234,7 @@ _CLASSIC = replace(
     beta2=0.999,
     content_layers=CONV4_2,
     style_layers=FIVE_LAYERS,
+    coarse_layers=FIVE_LAYERS,
     clip=False,
     octaves=False,
     tolerance=0.0,
@@ -211,8 +244,10 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
     {
         "default": DEFAULT,
         # The photo kept, small strokes; the photo given away, large strokes.
-        "fine": replace(DEFAULT, content_weight=300.0, likeness=0.7, style_scale=0.7),
-        "bold": replace(DEFAULT, content_weight=60.0, style_scale=1.6),
+        "fine": replace(DEFAULT, content_weight=300.0, likeness=0.78, style_scale=0.7),
+        "bold": replace(DEFAULT, content_weight=60.0, likeness=0.55, style_scale=1.6),
+        # The painting's small dashes all over the photo, as the default was up to version 1.
+        "texture": TEXTURE,
         # The 2017 course script, step for step.
         "classic": replace(
             _CLASSIC,
@@ -232,7 +267,8 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
             content_weight=3.0,
             style_weight=1.0,
             content_layers=CONV4_2,
-            style_layers=tuple((f"conv{block}_1", 1.0) for block in range(1, 5)),
+            style_layers=_FOUR_LAYERS,
+            coarse_layers=_FOUR_LAYERS,
         ),
         # github.com/anishathalye/neural-style, its documented objective and defaults.
         "anishathalye": replace(

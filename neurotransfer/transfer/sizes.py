@@ -5,13 +5,16 @@ from itertools import pairwise
 
 from neurotransfer.system.errors import InputError
 from neurotransfer.system.size import Size, fit
-from neurotransfer.transfer.settings import RANGES, Settings
+from neurotransfer.transfer.settings import LAYER_FIELDS, RANGES, Settings
 from neurotransfer.vgg.layers import up_to_last
 
 MIN_SIDE = int(RANGES["size"][0])
 
-MAX_SINGLE_SIDE = 720
-"""Long side up to which one scale is enough."""
+_MOST_OVER = 1.40625
+"""How many times `Settings.coarsest` the first size may be: any more is halved."""
+
+COARSE_SIDE = 362
+"""Long side up to which the deepest layers see a large part of a picture: half way, in octaves, from 256 to 512."""
 
 MIN_STEPS = 5
 """A scale with fewer steps than this is not worth its targets."""
@@ -38,21 +41,40 @@ def result_size(content: Size, settings: Settings) -> Size:
 def scale_sizes(size: Size, settings: Settings) -> list[Size]:
     """Return the size of every scale, smallest first; the last is ``size``.
 
-    The long side doubles from scale to scale. The network sees a few hundred pixels at once: a larger picture has its
-    large strokes painted while it is small.
+    The long side doubles from scale to scale. The network sees a hundred pixels at once: forms as large as the picture
+    are painted while it is small.
     """
     sides = [size.long_side]
     most = settings.step_count // MIN_STEPS if settings.octaves else 1
-    while sides[0] > MAX_SINGLE_SIDE and len(sides) < most:
-        sides.insert(0, round(sides[0] / 2))
+    while sides[0] > _MOST_OVER * settings.coarsest and len(sides) < most:
+        half = round(sides[0] / 2)
+        if min(fit(size, half)) < MIN_SIDE:  # of a panorama
+            break
+        sides.insert(0, half)
     return [fit(size, side) for side in sides[:-1]] + [size]
 
 
 def share_steps(steps: int, scales: int) -> list[int]:
-    """Return how many of ``steps`` each scale gets: each 0.6 times as many as the next smaller one."""
-    weights = [0.6**scale for scale in range(scales)]
+    """Return how many of ``steps`` each scale gets: each 0.8 times as many as the next smaller one."""
+    weights = [0.8**scale for scale in range(scales)]
     marks = [round(steps * sum(weights[: scale + 1]) / sum(weights)) for scale in range(scales)]
     return [mark - before for before, mark in pairwise([0, *marks])]
+
+
+def copies_of(size: Size, settings: Settings) -> tuple[int, ...]:
+    """Return how often each reduced copy is halved that a picture of ``size`` is compared with the painting in.
+
+    They are as large as the coarse scales. Without them, what was painted there would be undone by finer strokes.
+    """
+    if not settings.octaves or not settings.copies_weight:
+        return ()
+    smallest = settings.coarsest / _MOST_OVER
+    halvings = range(1, size.long_side.bit_length())
+    return tuple(
+        number
+        for number in halvings
+        if smallest <= size.long_side / 2**number <= COARSE_SIDE and min(size) // 2**number >= MIN_SIDE
+    )
 
 
 def style_size(style: Size, size: Size, settings: Settings) -> Size:
@@ -67,4 +89,4 @@ def style_size(style: Size, size: Size, settings: Settings) -> Size:
 
 def needed_layers(settings: Settings) -> tuple[str, ...]:
     """Return every layer of the network that the settings' losses need, in network order."""
-    return up_to_last(tuple(dict(settings.content_layers) | dict(settings.style_layers)))
+    return up_to_last(tuple(name for field in LAYER_FIELDS for name in dict(getattr(settings, field))))

@@ -27,6 +27,9 @@ from neurotransfer.vgg.weights import Weights
 
 logger = logging.getLogger(__name__)
 
+_WORTH_A_GRAPH = 1_000_000
+"""Pixels beyond which losses without a gradient save more time than tracing their graph takes."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -116,7 +119,8 @@ class Stylization(Iterator[Step]):
         if settings.optimizer == "lbfgs":
             self._optimizer = LBFGS(clip=settings.clip, history=plan.memory.history, half=plan.memory.half)
         else:
-            self._optimizer = Adam(self._schedule.rate, beta2=settings.beta2, clip=settings.clip)
+            schedule, betas = self._schedule, (settings.beta1, settings.beta2)
+            self._optimizer = Adam(lambda _: schedule.rate(), betas=betas, clip=settings.clip)
         self._scale = 0
         self._image: Array | None = None
         self._broken = False
@@ -168,7 +172,8 @@ class Stylization(Iterator[Step]):
                 self._schedule.begin()
             while self._schedule.left(index) > 0:
                 # The last picture needs no gradient: its losses cost a third.
-                self._optimizer.step(partial(objective, gradient=self._schedule.left(index) > 1))
+                last = self._schedule.left(index) == 1 and scale.size.pixels > _WORTH_A_GRAPH
+                self._optimizer.step(partial(objective, gradient=not last))
                 self._advance(index)
                 yield self._step()
 

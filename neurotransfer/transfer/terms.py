@@ -52,7 +52,7 @@ class View(NamedTuple):
     region: Region
     settings: Settings
     target: tuple[Tensor, Tensor] | None = None
-    """The photo's features in the same part and the weight of each position, for terms that compare with the content."""
+    """For terms that compare with the content: the photo's features in the same part, and each position's weight."""
 
     @property
     def part(self) -> Tensor | None:

@@ -73,16 +73,23 @@ def plan_style_tiles(size: Size, layers: tuple[str, ...], max_pixels: int | None
     return plan_tiles(size, layers, max_style_pixels(max_pixels))
 
 
-def work(size: Size, layers: tuple[str, ...], max_pixels: int | None) -> float:
-    """Return what an evaluation costs, in pixels of a whole picture's."""
+def work(size: Size, copies: Sequence[int], layers: tuple[str, ...], max_pixels: int | None) -> float:
+    """Return what an evaluation costs with its reduced ``copies``, in pixels of a whole picture's."""
     tiles = plan_tiles(size, layers, max_pixels)
-    return _seen(tiles) * (1.0 if len(tiles) == 1 else _TWO_PASSES)
+    return _seen(tiles) * (1.0 if len(tiles) == 1 else _TWO_PASSES) + _of_copies(size, copies)
 
 
-def target_work(size: Size, styles: Sequence[Size], layers: tuple[str, ...], max_pixels: int | None) -> float:
+def target_work(
+    size: Size, styles: Sequence[Size], copies: Sequence[int], layers: tuple[str, ...], max_pixels: int | None
+) -> float:
     """Return what the targets of a scale cost, in the same unit: the photo's and the paintings' features."""
     paintings = sum(_seen(plan_style_tiles(style, layers, max_pixels)) for style in styles)
-    return _FORWARD * (_seen(plan_tiles(size, layers, max_pixels)) + paintings)
+    reduced = sum(_of_copies(picture, copies) for picture in (size, *styles))
+    return _FORWARD * (_seen(plan_tiles(size, layers, max_pixels)) + paintings + reduced)
+
+
+def _of_copies(size: Size, copies: Sequence[int]) -> float:
+    return sum(size.pixels / 4.0**halvings for halvings in copies)
 
 
 def _seen(tiles: Sequence[Tile]) -> float:

@@ -4,14 +4,14 @@ The losses alone would tint it: colors that cancel out in the network's features
 """
 
 import math
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurotransfer.system.array import Array
 from neurotransfer.system.size import size_of
-from neurotransfer.transfer.evaluation import Evaluation
+from neurotransfer.transfer.evaluation import Evaluate, Evaluation
 
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 _RANGES = 16
@@ -23,13 +23,6 @@ _MEAN_OFF = 3.0
 a coarse JPEG has 2.9, pale photos in color have 10 and more (docs/experiments.md)."""
 _MOST_OFF = 22.0
 """Likewise, of all pixels but one in a thousand, where that JPEG has 21: the red seal on an ink drawing is a color."""
-
-
-class Evaluate(Protocol):
-    """A picture (H, W, 3) -> its losses and their gradient: an `Objective`, or what stands for one."""
-
-    def __call__(self, image: Array, *, gradient: bool = True) -> Evaluation:
-        """Evaluate ``image``."""
 
 
 class Tones(NamedTuple):

@@ -105,7 +105,7 @@ BAD_RUNS = {
     ),
     "unknown preset": (
         ("--preset", "best"),
-        "Invalid value for '--preset': 'best' is not one of 'default', 'fine', 'bold', 'classic', 'fast', "
+        "Invalid value for '--preset': 'best' is not one of 'default', 'fine', 'bold', 'texture', 'classic', 'fast', "
         "'anishathalye'.",
     ),
     "unknown option": (

@@ -29,7 +29,7 @@ def adam_of_the_paper(x, rate, steps):
 
 
 def adam(*, clip):
-    return Adam(lambda step: 2.0, beta2=0.999, clip=clip)
+    return Adam(lambda step: 2.0, betas=(0.9, 0.999), clip=clip)
 
 
 def stepped(optimizer, evaluation, evaluate):
@@ -73,7 +73,7 @@ def test_adam_lets_the_gradient_go_before_it_evaluates(kept, there):
 
 
 def test_the_rate_may_change_from_step_to_step():
-    slowing = Adam(lambda step: 2.0 if step == 1 else 0.0, beta2=0.999, clip=False)
+    slowing = Adam(lambda step: 2.0 if step == 1 else 0.0, betas=(0.9, 0.999), clip=False)
     assert run(slowing, 20.0, 5) == pytest.approx(adam_of_the_paper(20.0, 2.0, 1))
 
 

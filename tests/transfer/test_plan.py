@@ -22,12 +22,13 @@ def plan(settings=None, machine=MACHINE, **changes):
 def test_a_plan_holds_sizes_steps_and_layers():
     found = plan()
     assert found.size == PHOTO
-    assert [scale.size for scale in found.scales] == [(512, 375), (1024, 750)]
-    assert [scale.style_sizes for scale in found.scales] == [((512, 410),), ((1024, 819),)]
-    assert [scale.steps for scale in found.scales] == [38, 22]
-    assert found.steps == 60
+    assert [scale.size for scale in found.scales] == [(128, 94), (256, 188), (512, 375), (1024, 750)]
+    assert [scale.style_sizes for scale in found.scales[1:3]] == [((256, 205),), ((512, 410),)]
+    assert [scale.steps for scale in found.scales] == [22, 17, 14, 11]
+    assert [scale.copies for scale in found.scales] == [(), (1,), (1, 2), (2, 3)]
+    assert found.steps == 64
     assert found.layers[-1] == "conv4_2"
-    assert plan(style_scale=0.5).scales[0].style_sizes == ((256, 205),)
+    assert plan(style_scale=0.5).scales[2].style_sizes == ((256, 205),)
     assert plan(preset("classic", size=1024)).layers[-1] == "conv5_1"
 
 

@@ -80,7 +80,8 @@ def test_classic_is_the_2017_course_script():
 
 def test_unknown_preset():
     with pytest.raises(
-        InputError, match="There is no preset 'sead'; there are default, fine, bold, classic, fast, anishathalye"
+        InputError,
+        match="There is no preset 'sead'; there are default, fine, bold, texture, classic, fast, anishathalye",
     ):
         preset("sead")
 

@@ -130,3 +130,22 @@ def test_the_halo_is_what_the_layers_see():
     assert reach(("conv5_1",)) == (80, 16)  # 70 pixels
     assert reach(("conv1_1", "conv4_2")) == (40, 8)  # 38 pixels
     assert reach(("conv1_1",)) == (1, 1)
+
+
+@pytest.mark.parametrize("max_tile_pixels", [None, 14_000])
+def test_places_count_as_much_as_they_weigh(weights, max_tile_pixels):
+    """The content loss of the form ``mean`` is the mean over positions of the weight times the squared difference."""
+    settings = Settings(
+        content_layers=(("conv2_2", 1.0),), content_weight=1.0, likeness=0.0, objective="mean", padding="zeros"
+    )
+    network = VGG19(weights, "avg", "float32", "zeros", winograd=False)
+    photo, painting, image = (picture(250, 131, seed) for seed in (1, 2, 3))
+    places = np.linspace(0.0, 2.0, 250, dtype=np.float32) * np.ones((131, 1), np.float32)
+    features = [network(tf.constant(array[np.newaxis]), ("conv2_2",))["conv2_2"].numpy()[0] for array in (photo, image)]
+    squares = np.square(features[1] - features[0]).mean(axis=2)
+    blocks = [places[:, 2 * column : 2 * column + 2].mean() for column in range(125)]
+    found = objective_of(network, settings, photo, painting, max_tile_pixels, places)(image).losses["content"]
+    assert found == pytest.approx(float((squares * np.array(blocks)).mean()), rel=1e-5)
+    alike = objective_of(network, settings, photo, painting, max_tile_pixels)(image).losses["content"]
+    assert alike == pytest.approx(float(squares.mean()), rel=1e-5)
+    assert abs(found - alike) > 1e-3 * alike

@@ -1,0 +1,43 @@
+"""Where a photo's content matters: at edges and in front of the background, not in skies and walls."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, sobel
+
+from neurotransfer.image_io.arrays import resize
+from neurotransfer.system.array import Array
+from neurotransfer.system.size import fit, size_of
+
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
+_SIDE = 512
+"""Long side at which a photo is looked at, so that its map is the same at any size."""
+_EDGES, _CONTRAST, _MIDDLE = 0.5, 0.3, 0.2
+"""Shares of the map."""
+
+
+def content_map(photo: Array, focus: float) -> Array:
+    """Return how much each place of a photo (H, W, 3) counts, (H, W), of mean 1.
+
+    Flat places count 1 - ``focus``. The rest goes to edges, to what differs in brightness from its wide surroundings,
+    and a little to the middle of the picture.
+    """
+    size = size_of(photo)
+    luma = resize(photo, fit(size, min(size.long_side, _SIDE))) @ _LUMA
+    side = max(luma.shape)
+    smooth = gaussian_filter(luma, side / 128)
+    edges = np.hypot(sobel(smooth, 0), sobel(smooth, 1))
+    contrast = np.abs(gaussian_filter(luma, side / 64) - gaussian_filter(luma, side / 8))
+    rows, columns = (np.linspace(-1.5, 1.5, length) ** 2 for length in luma.shape)
+    middle = np.exp(-(rows[:, np.newaxis] + columns) / 2.0)
+    parts = _EDGES * _ranked(edges) + _CONTRAST * _ranked(contrast) + _MIDDLE * middle
+    interest = gaussian_filter(parts, side / 50)
+    weights = (1.0 - focus + focus * interest / interest.mean()).astype(np.float32)
+    large: Array = resize(np.repeat(weights[:, :, np.newaxis], 3, axis=2), size)[:, :, 0]
+    large /= large.mean()
+    return large
+
+
+def _ranked(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return values over their 95th percentile, 1 beyond it."""
+    shares: NDArray[np.floating] = np.minimum(values / max(float(np.percentile(values, 95)), 1.0), 1.0)
+    return shares
