@@ -127,7 +127,7 @@ objective_options = _stack(
           help="Layer of the style loss; repeatable. Without =WEIGHT: an equal share."),
     _look("coarse_layers", "--coarse-layer", type=LayerType(), multiple=True, show_default=_named("coarse_layers"),
           help="Style layer while the picture is small, and of its copies; repeatable."),
-    _look("--copies-weight", type=float, help="Weight of the style of reduced copies, relative to the picture's."),
+    _look("--copies-weight", type=float, help="Style weight of reduced copies, relative to the picture's, 0 to 1."),
     _look("--coarsest", type=int, help="Long side at which the picture is painted first, about."),
     _look("--objective", help="How differences become losses; see docs/settings.md."),
     _look("--whitening", type=float, help="Whiten Gram differences by the painting's, 0 to 0.5."),

@@ -35,8 +35,11 @@ class WithCopies:
 
 
 def halved(picture: Array) -> Array:
-    """Return a picture (H, W, 3) at half the size, (H // 2, W // 2, 3), float32; beyond the edge it repeats itself."""
-    height, width = (length // 2 for length in picture.shape[:2])
+    """Return a picture (H, W, 3) at half the size, (H // 2, W // 2, 3), float32; beyond the edge it repeats itself.
+
+    A side of one pixel, as of a strip for a painting, stays.
+    """
+    height, width = (max(1, length // 2) for length in picture.shape[:2])
     copy = np.empty((height, width, 3), np.float32)
     columns = _sources(picture.shape[1])
     for begin in range(0, height, _BAND):
@@ -65,8 +68,8 @@ def spread(gradient: Array, shape: tuple[int, ...]) -> Array:
 
 
 def _sources(length: int) -> list[int]:
-    """Return the rows that the taps fall on: each, and one beyond either edge."""
-    return [0, *range(length), length - 1]
+    """Return the rows that the taps fall on: each, and one beyond either edge, or two beyond a single one."""
+    return [0, *range(length), length - 1, length - 1][: max(length + 2, 4)]
 
 
 def _summed(rows: Array) -> Array:

@@ -49,7 +49,7 @@ RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "tv_weight": (0.0, _MAX_WEIGHT),
         "border_tv": (1.0, 1e6),
         "range_weight": (0.0, _MAX_WEIGHT),
-        "copies_weight": (0.0, _MAX_WEIGHT),
+        "copies_weight": (0.0, 1.0),
         "likeness": (0.0, 1.0),
         "focus": (0.0, 1.0),
         "coarsest": (32, 65_535),
@@ -106,7 +106,7 @@ class Settings:
     coarse_layers: LayerWeights = (("conv1_1", 1.0), ("conv2_1", 1.0), ("conv3_1", 1.0), ("conv4_1", 0.5))
     """Style layers while the picture is small, and of its reduced copies: there, deep layers see large forms."""
     copies_weight: float = 0.4
-    """Weight of the style of each reduced copy of the picture, relative to the picture's own style weight."""
+    """Weight of the style of each reduced copy of the picture, relative to the picture's own style weight, 0 to 1."""
     objective: Literal["gatys", "mean", "norm", "joint"] = "norm"
     """Differences as squares (``gatys``, ``mean``) or distances (``norm``, ``joint``); see `losses`."""
     whitening: float = 0.45
@@ -205,13 +205,10 @@ CONV4_2: LayerWeights = (("conv4_2", 1.0),)
 FIVE_LAYERS: LayerWeights = tuple((f"conv{block}_1", 0.2) for block in range(1, 6))
 """The layers of Gatys et al. 2016."""
 
-_FOUR_LAYERS: LayerWeights = tuple((f"conv{block}_1", 1.0) for block in range(1, 5))
-
 _WEIGHTS = {field.name for field in fields(Settings) if field.name.endswith("_weight")}
 _EXTRA_TERMS_OFF: dict[str, Any] = dict.fromkeys(_WEIGHTS - {"content_weight", "style_weight"}, 0.0)
-_SMALL_FORMS: LayerWeights = (("conv1_1", 1.0), ("conv2_1", 1.0), ("conv3_1", 1.0), ("conv4_1", 0.15))
 
-TEXTURE = replace(
+_TEXTURE = replace(
     DEFAULT,
     steps=60,
     schedule="cosine",
@@ -219,12 +216,11 @@ TEXTURE = replace(
     likeness=0.6,
     whitening=0.25,
     focus=0.0,
-    style_layers=_SMALL_FORMS,
-    coarse_layers=_SMALL_FORMS,
+    style_layers=(("conv1_1", 1.0), ("conv2_1", 1.0), ("conv3_1", 1.0), ("conv4_1", 0.15)),
     copies_weight=0.0,
     coarsest=512,
 )
-PLAIN = replace(TEXTURE, **_EXTRA_TERMS_OFF, border_tv=1.0, likeness=0.0, whitening=0.0, padding="zeros")
+PLAIN = replace(_TEXTURE, **_EXTRA_TERMS_OFF, border_tv=1.0, likeness=0.0, whitening=0.0, padding="zeros")
 """The content and style loss alone. A term that is added later is off in the presets that start from here."""
 
 _CLASSIC = replace(
@@ -234,7 +230,6 @@ _CLASSIC = replace(
     beta2=0.999,
     content_layers=CONV4_2,
     style_layers=FIVE_LAYERS,
-    coarse_layers=FIVE_LAYERS,
     clip=False,
     octaves=False,
     tolerance=0.0,
@@ -246,8 +241,8 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
         # The photo kept, small strokes; the photo given away, large strokes.
         "fine": replace(DEFAULT, content_weight=300.0, likeness=0.78, style_scale=0.7),
         "bold": replace(DEFAULT, content_weight=60.0, likeness=0.55, style_scale=1.6),
-        # The painting's small dashes all over the photo, as the default was up to version 1.
-        "texture": TEXTURE,
+        # The painting's small strokes all over the photo, without its large forms.
+        "texture": _TEXTURE,
         # The 2017 course script, step for step.
         "classic": replace(
             _CLASSIC,
@@ -267,8 +262,7 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
             content_weight=3.0,
             style_weight=1.0,
             content_layers=CONV4_2,
-            style_layers=_FOUR_LAYERS,
-            coarse_layers=_FOUR_LAYERS,
+            style_layers=tuple((f"conv{block}_1", 1.0) for block in range(1, 5)),
         ),
         # github.com/anishathalye/neural-style, its documented objective and defaults.
         "anishathalye": replace(

@@ -87,6 +87,7 @@ layers = some.lists(some.tuples(some.sampled_from(["conv1_1", "conv4_2", "conv9_
             "init": words,
             "content_layers": layers.map(tuple),
             "style_layers": layers.map(tuple),
+            "coarse_layers": layers.map(tuple),
         },
     ),
 )

@@ -35,6 +35,16 @@ def test_a_copy_is_the_weighted_mean_of_four_by_four_pixels(size):
     assert relative(image[: size[0] // 2, : size[1] // 2], expected) > 1e-2
 
 
+def test_a_strip_of_one_row_stays_one():
+    """A painting of 60:1 at a small style scale is as narrow."""
+    strip = picture(1, 9)
+    expected = np.einsum("jc,rck->rjk", halving(9), strip)
+    assert relative(halved(strip), expected) < 1e-6
+    assert relative(halved(strip.swapaxes(0, 1)), expected.swapaxes(0, 1)) < 1e-6
+    assert halved(picture(1, 1)).shape == (1, 1, 3)
+    assert relative(halved(2.0 * strip), expected) > 0.9
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_the_gradient_goes_back_the_way_the_copy_came(size):
     rows, columns = map(halving, size)
