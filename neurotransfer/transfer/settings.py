@@ -240,7 +240,7 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
         "default": DEFAULT,
         # The photo kept, small strokes; the photo given away, large strokes.
         "fine": replace(DEFAULT, content_weight=300.0, likeness=0.78, style_scale=0.7),
-        "bold": replace(DEFAULT, content_weight=60.0, likeness=0.55, style_scale=1.6),
+        "bold": replace(DEFAULT, content_weight=110.0, likeness=0.68, style_scale=1.6),
         # The painting's small strokes all over the photo, without its large forms.
         "texture": _TEXTURE,
         # The 2017 course script, step for step.
