@@ -30,7 +30,7 @@ from neurotransfer.cli.options import (
 from neurotransfer.cli.weights import doctor, weights
 from neurotransfer.system.errors import InputError, NeurotransferError, reason_of
 from neurotransfer.system.signals import raising_signals
-from neurotransfer.transfer.settings import INITS
+from neurotransfer.transfer.settings import INITS, PROTECTS
 
 if TYPE_CHECKING:
     from neurotransfer.runs.job import Prepared
@@ -86,9 +86,9 @@ def run(
     from neurotransfer.runs.job import Job, prepare
 
     options = OutputOptions(**{field.name: given.pop(field.name) for field in fields(OutputOptions)})
-    start = Path(given.pop("init")) if given["init"] not in (None, *INITS) else None
+    start, mask = _file_of(given, "init", INITS), _file_of(given, "protect", PROTECTS)
     job = Job(
-        Inputs.of(content, *([style] if style else []), start=start),
+        Inputs.of(content, *([style] if style else []), start=start, protect=mask),
         to_settings(preset, given),
         output,
         options,
@@ -99,6 +99,11 @@ def run(
         time_budget=time_budget,
     )
     _paint(prepare(job), begun, quiet=quiet, as_json=as_json)
+
+
+def _file_of(given: dict[str, Any], option: str, choices: tuple[str, ...]) -> Path | None:
+    """Take an option that may name a file out of ``given`` if it does."""
+    return None if given[option] in (None, *choices) else Path(given.pop(option))
 
 
 def _refuse(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
@@ -196,13 +201,14 @@ def evaluate(
 
     Each picture is measured at its own size, or at --size if given. Losses include their weights, as in a run.
     """
+    mask = _file_of(given, "protect", PROTECTS)
     settings = to_settings(preset, given)
     side = given["size"] if isinstance(given["size"], int) else None
 
     from neurotransfer.runs.evaluate import evaluate as measure
     from neurotransfer.system.tensorflow import load_tensorflow
 
-    options: dict[str, Any] = {"weights": weights, "long_side": side, "max_pixels": max_pixels}
+    options: dict[str, Any] = {"weights": weights, "long_side": side, "max_pixels": max_pixels, "mask": mask}
     rows = [
         {"file": str(path), **losses, "total": losses.total}
         for path, losses in measure(images, content, style, settings, **options, setup=load_tensorflow)

@@ -11,6 +11,7 @@ from neurotransfer.image_io.reading import Picture
 from neurotransfer.system.errors import InputError, NotFiniteError
 from neurotransfer.system.size import Size, fit
 from neurotransfer.transfer.plan import Machine, make_plan
+from neurotransfer.transfer.protection import find_protection
 from neurotransfer.transfer.session import Session
 from neurotransfer.transfer.settings import Settings
 from neurotransfer.transfer.sizes import needed_layers
@@ -28,12 +29,14 @@ def evaluate(
     weights: str | Path | None = None,
     long_side: int | None = None,
     max_pixels: int | None = None,
+    mask: Path | None = None,
     setup: Callable[[], None] | None = None,
 ) -> Iterator[tuple[Path, "Losses"]]:
     """Yield each picture's path and losses, measured in float32 at its own size or at the given long side.
 
     The photo is resampled to the picture's size, the painting as for a result of that size. A file may have
-    ``max_pixels``; None: 200 million. ``setup`` is called before TensorFlow is imported.
+    ``max_pixels``; None: 200 million. ``mask`` takes the place of what `Settings.protect` finds. ``setup`` is called
+    before TensorFlow is imported.
 
     Raises:
         InputError: a file cannot be used, or a picture's shape is not the photo's. Raised before any work.
@@ -43,6 +46,7 @@ def evaluate(
     opened = [(path, open_picture(path, max_pixels)) for path in pictures]
     for path, picture in opened:
         _check_aspect(path, picture, photo)
+    protection = find_protection(photo, settings, open_picture(mask, max_pixels) if mask else None)
     settings = replace(settings, precision="float32")
     session = Session(weights)
     session.load_weights(needed_layers(settings))
@@ -54,7 +58,7 @@ def evaluate(
         size = fit(picture.size, long_side) if long_side else Size(*picture.size)
         plan = make_plan(*sizes, settings, machine, size)
         style_pixels = pixels(painting, plan.scales[-1].style_sizes[0])
-        objective = session.objective(settings, plan, pixels(photo, size), style_pixels)
+        objective = session.objective(settings, plan, pixels(photo, size), style_pixels, protection.mask)
         losses = objective(pixels(picture, size), gradient=False).losses
         if not math.isfinite(losses.total):
             raise NotFiniteError(f"The losses of {path} are not finite; expected numbers. Try lower weights.")

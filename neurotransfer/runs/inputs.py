@@ -15,7 +15,7 @@ from neurotransfer.runs.samples import PAINTING, PHOTO
 from neurotransfer.system.errors import InputError
 from neurotransfer.system.facts import read_fields
 from neurotransfer.system.files import sha256_of
-from neurotransfer.transfer.settings import INITS
+from neurotransfer.transfer.settings import INITS, PROTECTS
 
 PRINT_DPI = 300.0
 MIN_DPI, MAX_DPI = 10, 4800
@@ -65,6 +65,7 @@ class Pictures(NamedTuple):
     content: Picture
     styles: tuple[Picture, ...]
     start: Picture | None
+    protect: Picture | None
 
 
 @dataclass(frozen=True)
@@ -75,16 +76,20 @@ class Inputs:
     styles: tuple[InputFile, ...] = (InputFile(PAINTING),)
     start: InputFile | None = None
     """The start picture, where a file takes the place of ``settings.init``."""
+    protect: InputFile | None = None
+    """The mask of what stays, where a file takes the place of ``settings.protect``."""
 
     @classmethod
-    def of(cls, content: Path | None, *styles: Path, start: Path | None = None) -> Self:
+    def of(cls, content: Path | None, *styles: Path, start: Path | None = None, protect: Path | None = None) -> Self:
         """Return the inputs for these paths; the shipped photo and painting for what is missing."""
         files = tuple(InputFile(path) for path in styles or (PAINTING,))
-        return cls(InputFile(content or PHOTO), files, InputFile(start) if start else None)
+        first, mask = (InputFile(path) if path else None for path in (start, protect))
+        return cls(InputFile(content or PHOTO), files, first, mask)
 
     def __iter__(self) -> Iterator[InputFile]:
         """Yield every file."""
-        yield from (self.content, *self.styles, *([self.start] if self.start else []))
+        yield from (self.content, *self.styles)
+        yield from (file for file in (self.start, self.protect) if file)
 
     def open(self, max_pixels: int | None = None) -> Pictures:
         """Decode every file; each may have ``max_pixels``.
@@ -92,14 +97,15 @@ class Inputs:
         Raises:
             InputError: one cannot be used.
         """
-        start = self.start
-        if start is not None and not start.path.exists():
-            choices = ", ".join(INITS)
-            raise InputError(f"--init must be {choices} or a picture file; there is no file {str(start.path)!r}.")
+        for option, file, choices in (("--init", self.start, INITS), ("--protect", self.protect, PROTECTS)):
+            if file is not None and not file.path.exists():
+                names = ", ".join(choices)
+                raise InputError(f"{option} must be {names} or a picture file; there is no file {str(file.path)!r}.")
         return Pictures(
             open_picture(self.content.path, max_pixels),
             tuple(open_picture(style.path, max_pixels) for style in self.styles),
-            open_picture(start.path, max_pixels) if start else None,
+            open_picture(self.start.path, max_pixels) if self.start else None,
+            open_picture(self.protect.path, max_pixels) if self.protect else None,
         )
 
     def hashed(self) -> Self:
@@ -109,6 +115,7 @@ class Inputs:
             content=self.content.hashed(),
             styles=tuple(style.hashed() for style in self.styles),
             start=self.start and self.start.hashed(),
+            protect=self.protect and self.protect.hashed(),
         )
 
     def below(self, folder: Path) -> Self:
@@ -123,6 +130,7 @@ class Inputs:
             content=found(self.content),
             styles=tuple(found(style) for style in self.styles),
             start=self.start and found(self.start),
+            protect=self.protect and found(self.protect),
         )
 
     def to_json(self, folder: Path | None) -> dict[str, Any]:
@@ -131,6 +139,7 @@ class Inputs:
             "content": self.content.to_json(folder),
             "styles": [style.to_json(folder) for style in self.styles],
             "start": self.start and self.start.to_json(folder),
+            "protect": self.protect and self.protect.to_json(folder),
         }
 
     @classmethod

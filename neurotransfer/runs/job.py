@@ -18,6 +18,7 @@ from neurotransfer.system.size import Size
 from neurotransfer.transfer.checkpoint import Checkpoint
 from neurotransfer.transfer.forecast import format_duration
 from neurotransfer.transfer.plan import Machine, Plan, make_plan
+from neurotransfer.transfer.protection import Protection, find_protection
 from neurotransfer.transfer.schedule import ANNOUNCE_SECONDS
 from neurotransfer.transfer.session import Session
 from neurotransfer.transfer.settings import DEFAULT, Settings
@@ -69,6 +70,7 @@ class Prepared:
 
     job: Job
     pictures: Pictures
+    protection: Protection
     plan: Plan
     session: Session = field(repr=False)
     paths: OutputPaths
@@ -104,6 +106,7 @@ def prepare(
     begun = time.monotonic()
     pictures = _open(job)
     job = _sized_for_paper(job, pictures.content)
+    protection = find_protection(pictures.content, job.settings, pictures.protect)
     plan = previous.plan if previous else None
     if plan is None:
         photo_size, *style_sizes = (Size(*picture.size) for picture in (pictures.content, *pictures.styles))
@@ -141,7 +144,7 @@ def prepare(
                 format_duration(job.time_budget),
                 format_duration(least),
             )
-    return Prepared(job, pictures, plan, session, paths, info, begun, previous)
+    return Prepared(job, pictures, protection, plan, session, paths, info, begun, previous)
 
 
 def _open(job: Job) -> Pictures:

@@ -37,8 +37,9 @@ class Recorder:
     """Writes the files of one run as its steps arrive; every file is whole or absent.
 
     ``info`` stands in ``run.json``, in the PNG text chunk and, whole, in the state. The final picture gets alpha and
-    EXIF of the ``photo``; snapshots are opaque and have 8 bits. ``earlier`` is the record of a part already done. A
-    snapshot or state that cannot be written is reported once and does not end the run.
+    EXIF of the ``photo``; snapshots are opaque and have 8 bits. ``earlier`` is the record of a part already done,
+    ``protected`` what was found in the photo. A snapshot or state that cannot be written is reported once and does not
+    end the run.
     """
 
     def __init__(
@@ -47,8 +48,10 @@ class Recorder:
         info: RunInfo,
         photo: Picture | None = None,
         earlier: Mapping[str, Any] | None = None,
+        protected: Mapping[str, Any] | None = None,
     ) -> None:
         self._paths, self._info, self._options, self._photo = paths, info, info.options, photo
+        self._protected = protected
         self._save_every = info.options.save_every
         self._steps: list[dict[str, float]] = []
         self._begun = self._saved = time.monotonic()
@@ -104,10 +107,11 @@ class Recorder:
         raise NeurotransferError(f"{trouble} The picture is {picture}." if picture else f"{trouble} No place was left.")
 
     def run_log(self, status: str) -> dict[str, Any]:
-        """Return the run log: status, settings, inputs, versions, losses of every step, seconds, peak memory."""
+        """Return the run log: status, settings, inputs, what was found, versions, losses, seconds, peak memory."""
         return {
             "status": status,
             **self._info.public(),
+            "protected": self._protected,
             "versions": versions(),
             "seconds": self._elapsed(),
             "peak_memory_mb": peak_memory_mb(),

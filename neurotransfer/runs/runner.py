@@ -44,7 +44,8 @@ def run_job(prepared: Prepared, on_step: OnStep | None = None, *, setup: Callabl
     try:
         with deferred_signals() as stop:
             record = prepared.previous.record if prepared.previous else None
-            recorder = Recorder(prepared.paths, prepared.info, prepared.pictures.content, record)
+            photo, found = prepared.pictures.content, prepared.protection.to_json()
+            recorder = Recorder(prepared.paths, prepared.info, photo, record, found)
             failure = _paint(prepared, recorder, on_step, setup, stop)
             stop.saving = True
             status = f"stopped: {failure}" if failure else "finished"
@@ -94,8 +95,12 @@ def _begin(prepared: Prepared) -> "Stylization":
     from neurotransfer.transfer.stylize import stylize
 
     job = prepared.job
+    content, styles, start, _ = prepared.pictures
     return stylize(
-        **prepared.pictures._asdict(),
+        content,
+        styles,
+        start=start,
+        protect=prepared.protection,
         settings=job.settings,
         session=prepared.session,
         plan=prepared.plan,

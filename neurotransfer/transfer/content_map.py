@@ -1,4 +1,4 @@
-"""Where a photo's content matters: at edges and in front of the background, not in skies and walls."""
+"""Where a photo's content matters: in faces, at edges and in front of the background, not in skies and walls."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter, sobel
 
 from neurotransfer.image_io.arrays import resize
 from neurotransfer.system.array import Array
-from neurotransfer.system.size import fit, size_of
+from neurotransfer.system.size import Size, fit, size_of
 
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 _SIDE = 512
@@ -15,11 +15,15 @@ _EDGES, _CONTRAST, _MIDDLE = 0.5, 0.3, 0.2
 """Shares of the map."""
 
 
-def content_map(photo: Array, focus: float) -> Array:
+_PROTECTED = 8.0
+"""How many times as much protected places count (docs/experiments.md)."""
+
+
+def content_map(photo: Array, focus: float, protected: Array | None = None) -> Array:
     """Return how much each place of a photo (H, W, 3) counts, (H, W), of mean 1.
 
     Flat places count 1 - ``focus``. The rest goes to edges, to what differs in brightness from its wide surroundings,
-    and a little to the middle of the picture.
+    and a little to the middle of the picture. What ``protected`` (h, w), 0 to 1, covers counts several times as much.
     """
     size = size_of(photo)
     luma = resize(photo, fit(size, min(size.long_side, _SIDE))) @ _LUMA
@@ -32,9 +36,16 @@ def content_map(photo: Array, focus: float) -> Array:
     parts = _EDGES * _ranked(edges) + _CONTRAST * _ranked(contrast) + _MIDDLE * middle
     interest = gaussian_filter(parts, side / 50)
     weights = (1.0 - focus + focus * interest / interest.mean()).astype(np.float32)
-    large: Array = resize(np.repeat(weights[:, :, np.newaxis], 3, axis=2), size)[:, :, 0]
+    if protected is not None:
+        weights *= 1.0 + (_PROTECTED - 1.0) * _resized(protected, size_of(weights))
+    large = np.maximum(_resized(weights, size), 0.0)
     large /= large.mean()
     return large
+
+
+def _resized(values: Array, size: Size) -> Array:
+    channel: Array = resize(np.repeat(values[:, :, np.newaxis], 3, axis=2), size)[:, :, 0]
+    return channel
 
 
 def _ranked(values: NDArray[np.floating]) -> NDArray[np.floating]:

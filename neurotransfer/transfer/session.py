@@ -91,19 +91,26 @@ class Session:
         assert self._source is not None
         return self._source
 
-    def objective(self, settings: Settings, plan: Plan, content: Array, style: Array) -> Evaluate:
-        """Return the losses for a photo and a painting, float32 (H, W, 3) in 0..255, at one scale of the plan."""
+    def objective(
+        self, settings: Settings, plan: Plan, content: Array, style: Array, protected: Array | None = None
+    ) -> Evaluate:
+        """Return the losses for a photo and a painting, float32 (H, W, 3) in 0..255, at one scale of the plan.
+
+        ``protected`` is the mask of a `Protection`.
+        """
         from neurotransfer.transfer.copies import WithCopies, halved
 
         size = size_of(content)
         objectives: list[Evaluate | None] = []
         for number, level in enumerate(levels_of(settings, size, last=size == plan.size)):
             if number:
-                content, style = halved(content), halved(style)
-            objectives.append(self._objective(level, plan, content, style) if level else None)
+                content, style, protected = halved(content), halved(style), None
+            objectives.append(self._objective(level, plan, content, style, protected) if level else None)
         return WithCopies(*objectives)
 
-    def _objective(self, settings: Settings, plan: Plan, content: Array, style: Array) -> "Objective":
+    def _objective(
+        self, settings: Settings, plan: Plan, content: Array, style: Array, protected: Array | None
+    ) -> "Objective":
         from neurotransfer.transfer.objective import LossGraphs, Objective
         from neurotransfer.transfer.targets import content_targets, style_targets
         from neurotransfer.transfer.terms import graph_key
@@ -112,7 +119,8 @@ class Session:
         look = graph_key(settings)
         found = graphs.get(look, lambda: LossGraphs(network, settings))
         tiles = plan.tiles(size_of(content))
-        weights = content_map(content, settings.focus) if settings.focus else None
+        uneven = settings.focus or protected is not None
+        weights = content_map(content, settings.focus, protected) if uneven else None
         content_target = content_targets(network, settings, content, tiles, weights)
         style_tiles = plan_style_tiles(size_of(style), plan.layers, plan.memory.max_tile_pixels)
         digest = hashlib.sha256(np.ascontiguousarray(style).data).digest()

@@ -21,6 +21,7 @@ STEPS: Mapping[str, int] = MappingProxyType({"adam": 64, "lbfgs": 40})
 """Steps that an optimizer takes by default."""
 
 INITS = ("recolored", "content", "noise", "style")
+PROTECTS = ("faces", "person", "none")
 
 CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -32,6 +33,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "schedule": ("constant", "cosine", "restarts"),
         "noise": ("uniform", "normal"),
         "init": INITS,
+        "protect": PROTECTS,
     }
 )
 _MAX_WEIGHT = 1e12
@@ -93,6 +95,8 @@ class Settings:
     """How like the photo the picture stays: cosine similarity of their features below which content counts steeply."""
     focus: float = 0.8
     """How much more content counts at edges and in the foreground than in flat places: 0 not at all, 1 most."""
+    protect: Literal["faces", "person", "none"] = "faces"
+    """Where content counts several times as much: in the faces or the people that are found in the photo, if any."""
     tv_weight: float = 1.0
     """Weight of the total variation: squared differences of neighboring pixels."""
     border_tv: float = 100.0
@@ -216,6 +220,7 @@ _TEXTURE = replace(
     likeness=0.6,
     whitening=0.25,
     focus=0.0,
+    protect="none",
     style_layers=(("conv1_1", 1.0), ("conv2_1", 1.0), ("conv3_1", 1.0), ("conv4_1", 0.15)),
     copies_weight=0.0,
     coarsest=512,

@@ -18,6 +18,7 @@ from neurotransfer.transfer.checkpoint import Checkpoint
 from neurotransfer.transfer.evaluation import Evaluation, Losses
 from neurotransfer.transfer.optimizers import LBFGS, Adam, Optimizer
 from neurotransfer.transfer.plan import Machine, Plan, make_plan
+from neurotransfer.transfer.protection import Protection, find_protection
 from neurotransfer.transfer.schedule import Schedule
 from neurotransfer.transfer.session import Session
 from neurotransfer.transfer.settings import DEFAULT, Settings
@@ -52,6 +53,7 @@ def stylize(
     settings: Settings = DEFAULT,
     *,
     start: Source | None = None,
+    protect: Source | Protection | None = None,
     session: Session | None = None,
     weights: Weights | str | Path | None = None,
     plan: Plan | None = None,
@@ -67,6 +69,8 @@ def stylize(
         styles: the painting, likewise; a tuple holds one for now.
         settings: how to paint.
         start: the start picture, likewise; None: what ``settings.init`` says.
+        protect: a mask of the photo's shape, likewise, white where it stays, or what was found in it before; None: what
+            ``settings.protect`` finds.
         session: networks, graphs and style targets of earlier pictures; None: they are made for this one.
         weights: without a session, loaded weights, a path, ``"builtin"``, or None for what `find_weights` finds.
         plan: sizes, precision and tiles; None: made from the pictures, the settings and this machine.
@@ -95,7 +99,10 @@ def stylize(
         checkpoint.require_fit(settings, plan)
     session = session or Session(weights)
     session.load_weights(plan.layers)
-    return Stylization(pictures[0], pictures[1:], first, settings, plan, session, deadline, checkpoint)
+    if not isinstance(protect, Protection):
+        mask = None if protect is None else open_picture(protect, max_pixels)
+        protect = find_protection(pictures[0], settings, mask)
+    return Stylization(pictures[0], pictures[1:], first, protect, settings, plan, session, deadline, checkpoint)
 
 
 class Stylization(Iterator[Step]):
@@ -106,6 +113,7 @@ class Stylization(Iterator[Step]):
         content: Picture,
         styles: list[Picture],
         start: Picture | None,
+        protection: Protection,
         settings: Settings,
         plan: Plan,
         session: Session,
@@ -114,6 +122,7 @@ class Stylization(Iterator[Step]):
     ) -> None:
         self._content, self._styles, self._start = content, styles, start
         self._settings, self._plan, self._session = settings, plan, session
+        self._protected = protection.mask
         self._schedule = Schedule(settings, plan, deadline)
         self._optimizer: Optimizer
         if settings.optimizer == "lbfgs":
@@ -161,7 +170,7 @@ class Stylization(Iterator[Step]):
             content, style = pixels(self._content, scale.size), pixels(self._styles[0], scale.style_sizes[0])
             if image is None:
                 image = start_picture(self._settings, content, style, self._start)
-            whole = self._session.objective(self._settings, self._plan, content, style)
+            whole = self._session.objective(self._settings, self._plan, content, style, self._protected)
             objective = in_tones(whole, content, style)
             del content, style  # of a large picture, hundreds of megabytes
             self._optimizer.current = self._checked(objective(image, gradient=self._schedule.left(index) > 0))

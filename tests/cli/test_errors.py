@@ -81,6 +81,15 @@ BAD_RUNS = {
         ("--init", "photograph"),
         "--init must be recolored, content, noise, style or a picture file; there is no file 'photograph'.",
     ),
+    "mask": (
+        ("--protect", "face"),
+        "--protect must be faces, person, none or a picture file; there is no file 'face'.",
+    ),
+    "mask of another shape": (
+        ("--protect", "red.jpg"),
+        "The mask of --protect is 64x64 pixels, expected the shape of the photo, 451x300; paint it over a copy of the "
+        "photo.",
+    ),
     "long output name": (
         ("-o", "x" * 300 + ".png"),
         f"The output {'x' * 300}.png cannot be used: File name too long; choose another.",

@@ -48,6 +48,27 @@ def test_run_into_a_folder_writes_picture_snapshots_log_and_state(command, photo
     assert np.array_equal(load_image(first), load_image(second))
 
 
+def test_a_mask_shapes_the_picture_and_is_found_again_by_resume(command, photo, painting, tmp_path):
+    mask = Image.new("L", (64, 48))
+    mask.paste(255, (0, 0, 20, 48))
+    mask.save(tmp_path / "mask.png")
+    run = ("run", "-q", "-c", photo, "-s", painting, *QUICK, "--protect")
+    for protect in ("mask.png", "none"):
+        assert command(*run, protect).returncode == 0
+    masked, plain = (tmp_path / "output" / name for name in ("photo-painting", "photo-painting-2"))
+    log, other = (json.loads((folder / "run.json").read_text()) for folder in (masked, plain))
+    assert log["inputs"]["protect"]["file"] == "mask.png"
+    assert log["protected"] == {"share": pytest.approx(20 / 64, abs=0.01), "faces": []}
+    assert other["protected"] == {"share": 0.0, "faces": []}
+    assert not np.array_equal(load_image(masked / "final.png"), load_image(plain / "final.png"))
+    assert command("resume", masked, "--more", "1", "-q").returncode == 0
+    assert json.loads((masked / "run.json").read_text())["protected"] == log["protected"]
+    mask.save(tmp_path / "mask.png", compress_level=0)
+    changed = command("resume", masked, "--more", "1", "-q")
+    assert changed.returncode == 2
+    assert "mask.png is not the file that this run began with" in changed.stderr
+
+
 @pytest.mark.parametrize("letter", ["a", "猫", "🎨"])
 def test_long_names_of_wide_letters_fit_into_a_folder_name(letter, tmp_path):
     name = run_name(tmp_path / f"{letter * 63}.png", tmp_path / f"{letter * 63}.jpg")
