@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from neurotransfer.image_io.saving import save_image
     from neurotransfer.system.errors import NeurotransferError
     from neurotransfer.system.tensorflow import load_tensorflow
+    from neurotransfer.transfer.presets import PRESETS, preset
     from neurotransfer.transfer.session import Session
-    from neurotransfer.transfer.settings import PRESETS, Settings, preset
+    from neurotransfer.transfer.settings import Settings
     from neurotransfer.transfer.stylize import Step, stylize
 
 _LAZY_NAMES = {
@@ -27,8 +28,8 @@ _LAZY_NAMES = {
     "Session": "transfer.session",
     "load_tensorflow": "system.tensorflow",
     "Settings": "transfer.settings",
-    "PRESETS": "transfer.settings",
-    "preset": "transfer.settings",
+    "PRESETS": "transfer.presets",
+    "preset": "transfer.presets",
     "load_image": "image_io.arrays",
     "save_image": "image_io.saving",
     "NeurotransferError": "system.errors",

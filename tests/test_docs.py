@@ -11,7 +11,8 @@ import click
 import pytest
 
 from neurotransfer.cli.main import cli
-from neurotransfer.transfer.settings import PRESETS, Settings
+from neurotransfer.transfer.presets import PRESETS
+from neurotransfer.transfer.settings import Settings
 from tests.conftest import IMAGES
 
 ROOT = Path(__file__).parent.parent

@@ -11,18 +11,16 @@ import click
 from neurotransfer.cli.help import Section, SectionOption
 from neurotransfer.cli.option_types import BYTES, DURATION, WEIGHTS, Choice, LayerType, PathType, SizeType
 from neurotransfer.runs.print_sizes import PAPERS
+from neurotransfer.transfer.presets import PRESET_ALIASES, PRESETS, preset
 from neurotransfer.transfer.settings import (
     CHOICES,
     DEFAULT,
     INITS,
     LAYER_FIELDS,
-    PRESET_ALIASES,
-    PRESETS,
     PROTECTS,
     STEPS,
     LayerWeights,
     Settings,
-    preset,
 )
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -114,7 +112,9 @@ objective_options = _stack(
     _look("--size", common=True, type=SizeType(), help="Long side in pixels; the aspect ratio is the photo's."),
     _look("--style-scale", common=True, type=float,
           help="Size of the painting relative to the result; larger makes larger strokes."),
-    _look("--likeness", common=True, type=float,
+    _look("--strength", common=True, type=float,
+          help="How much of the painting there is: 0 a hint, 1 all of it."),
+    _look("--likeness", type=float,
           help="How much the picture stays like the photo, about: 0 to 1; 0 sets no limit."),
     _look("--focus", type=float, help="How much more content counts at edges than in flat places, 0 to 1."),
     _look("--protect", type=PathType(str, PROTECTS), metavar=f"{'|'.join(PROTECTS)}|PATH",

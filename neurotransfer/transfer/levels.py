@@ -11,6 +11,32 @@ _NOTHING = 1e-12
 """A weight of exactly 0 would switch a term off, which takes another graph."""
 
 
+_CONTENT_RANGE = 8.0
+"""Factor of the content weight at strength 0; at 1, its inverse."""
+_MOST_LIKENESS = 0.95
+"""Likeness at strength 0; nearer to 1, nothing of the painting would be left."""
+_LEAST_LIKENESS = 0.6
+"""Likeness at strength 1, relative to that of 0.5."""
+
+
+def at_strength(settings: Settings) -> Settings:
+    """Return the settings with the content weight and the likeness that their strength means.
+
+    From strength to strength the content weight changes by equal factors and the likeness by equal steps.
+    """
+    toward_photo = 1.0 - 2.0 * settings.strength  # from 1 to -1
+    likeness = settings.likeness
+    if toward_photo > 0.0:
+        likeness += toward_photo * max(0.0, _MOST_LIKENESS - likeness)
+    else:
+        likeness *= 1.0 + toward_photo * (1.0 - _LEAST_LIKENESS)
+    return replace(
+        settings,
+        content_weight=settings.content_weight * _CONTENT_RANGE**toward_photo,
+        likeness=likeness if settings.likeness else 0.0,
+    )
+
+
 def levels_of(settings: Settings, size: Size, *, last: bool) -> tuple[Settings | None, ...]:
     """Return the weights with which a picture of ``size`` is looked at: itself, its half, its quarter, and so on.
 
@@ -19,6 +45,7 @@ def levels_of(settings: Settings, size: Size, *, last: bool) -> tuple[Settings |
     Gram matrices of an image pyramid, deep layers see forms that they cannot see in the picture itself (Snelgrove,
     SIGGRAPH Asia 2017).
     """
+    settings = at_strength(settings)
     coarse = not last and size.long_side <= COARSE_SIDE
     fine, small = (_merged(settings, layers) for layers in (settings.style_layers, settings.coarse_layers))
     copy = replace(

@@ -20,7 +20,7 @@ LONG_COMMANDS = ("run", "evaluate")
 SECTIONS = get_args(Section)
 COMMON_OF_RUN = {
     *("--content", "--style", "--output", "--overwrite", "--print", "--preset", "--size", "--style-scale"),
-    *("--likeness", "--steps", "--time-budget", "--quiet"),
+    *("--strength", "--steps", "--time-budget", "--quiet"),
 }
 
 

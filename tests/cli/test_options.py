@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from neurotransfer.cli.main import cli
 from neurotransfer.cli.option_types import BYTES, DURATION, PATH, WEIGHTS, Choice, LayerType, PathType, SizeType
 from neurotransfer.runs.print_sizes import PAPERS
-from neurotransfer.transfer.settings import INITS, PRESET_ALIASES, PRESETS
+from neurotransfer.transfer.presets import PRESET_ALIASES, PRESETS
+from neurotransfer.transfer.settings import INITS
 from tests.cli.conftest import files
 from tests.conftest import clean_environment
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as some
 from neurotransfer.cli.console import one_line
 from neurotransfer.cli.options import to_settings
 from neurotransfer.system.errors import InputError
-from neurotransfer.transfer.settings import CHOICES, PRESETS, RANGES, Settings
+from neurotransfer.transfer.presets import PRESETS
+from neurotransfer.transfer.settings import CHOICES, RANGES, Settings
 
 FUZZ = Path(__file__).parents[2] / "bench" / "fuzz.py"
 

@@ -9,7 +9,7 @@ import pytest
 
 from neurotransfer.system import cpu as precision
 from neurotransfer.system.errors import InputError
-from neurotransfer.transfer.settings import PRESETS
+from neurotransfer.transfer.presets import PRESETS
 from neurotransfer.vgg.network import VGG19
 from tests.conftest import objective_of, relative
 

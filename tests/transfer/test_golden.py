@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from neurotransfer.transfer.losses import content_loss, gram, style_loss
-from neurotransfer.transfer.settings import PRESETS
+from neurotransfer.transfer.presets import PRESETS
 from neurotransfer.vgg.network import VGG19
 from neurotransfer.vgg.weights import Weights
 from tests.conftest import objective_of, relative

@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
+
 from neurotransfer.system.size import Size
-from neurotransfer.transfer.levels import levels_of
-from neurotransfer.transfer.settings import DEFAULT, PRESETS
+from neurotransfer.transfer.levels import at_strength, levels_of
+from neurotransfer.transfer.presets import PRESETS
+from neurotransfer.transfer.settings import DEFAULT, Settings
 from neurotransfer.transfer.sizes import copies_of, scale_sizes
 from neurotransfer.transfer.terms import graph_key
 
@@ -57,3 +60,31 @@ def test_layers_of_either_kind_are_there_in_both():
     itself, copy, _ = levels_of(settings, Size(512, 384), last=True)
     assert itself.style_layers == (("conv1_2", 0.0), ("conv2_2", 1.0), ("conv3_1", 0.0))
     assert copy.style_layers == (("conv1_2", 1.0), ("conv2_2", 0.0), ("conv3_1", 2.0))
+
+
+def test_half_strength_is_what_the_settings_say():
+    assert at_strength(Settings()) == Settings()
+    assert at_strength(Settings(strength=0.4)) != Settings(strength=0.4)
+
+
+def test_strength_moves_weight_and_likeness_from_the_photo_to_the_painting():
+    dial = [at_strength(Settings(strength=strength)) for strength in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    assert [found.content_weight / Settings().content_weight for found in dial] == pytest.approx(
+        [8.0, 8.0**0.5, 1.0, 8.0**-0.5, 1 / 8.0]
+    )
+    assert [found.likeness for found in dial] == pytest.approx([0.95, 0.825, 0.7, 0.56, 0.42])
+
+
+def test_strength_keeps_a_likeness_above_its_own_and_none_at_all():
+    assert at_strength(Settings(strength=0.0, likeness=0.99)).likeness == 0.99
+    assert at_strength(Settings(strength=0.0, likeness=0.0)).likeness == 0.0
+    assert at_strength(Settings(strength=1.0, likeness=0.0)).likeness == 0.0
+
+
+def test_strength_counts_in_every_level():
+    (picture, *_), (plain, *_) = (
+        levels_of(Settings(strength=strength), Size(256, 256), last=True) for strength in (0.2, 0.5)
+    )
+    assert picture is not None
+    assert plain is not None
+    assert picture.content_weight > plain.content_weight

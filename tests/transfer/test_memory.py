@@ -10,7 +10,8 @@ from neurotransfer.system.errors import NeurotransferError
 from neurotransfer.system.size import Size
 from neurotransfer.transfer import memory
 from neurotransfer.transfer.memory import plan_memory
-from neurotransfer.transfer.settings import Settings, preset
+from neurotransfer.transfer.presets import preset
+from neurotransfer.transfer.settings import Settings
 
 A3 = Size(4961, 3508)
 

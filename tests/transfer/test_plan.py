@@ -9,7 +9,8 @@ from neurotransfer.system.errors import InputError
 from neurotransfer.system.facts import FactError
 from neurotransfer.system.size import Size
 from neurotransfer.transfer.plan import Machine, Plan, make_plan
-from neurotransfer.transfer.settings import Settings, preset
+from neurotransfer.transfer.presets import preset
+from neurotransfer.transfer.settings import Settings
 
 PHOTO, PAINTING = Size(1024, 750), Size(700, 560)
 MACHINE = Machine(bfloat16=True, max_memory=8e9, flops=1e12)

@@ -6,7 +6,8 @@ from dataclasses import fields
 import pytest
 
 from neurotransfer.system.errors import InputError
-from neurotransfer.transfer.settings import DEFAULT, PLAIN, PRESET_ALIASES, PRESETS, Settings, preset
+from neurotransfer.transfer.presets import PLAIN, PRESET_ALIASES, PRESETS, preset
+from neurotransfer.transfer.settings import DEFAULT, Settings
 
 BAD = [
     ({"size": 31}, "--size must be a whole number, from 32 to 65535, or 'original'; found 31."),

@@ -9,7 +9,8 @@ import tensorflow as tf
 from neurotransfer.system.size import Size
 from neurotransfer.transfer import tiles
 from neurotransfer.transfer.losses import gram
-from neurotransfer.transfer.settings import CONV4_2, FIVE_LAYERS, Settings
+from neurotransfer.transfer.presets import CONV4_2, FIVE_LAYERS
+from neurotransfer.transfer.settings import Settings
 from neurotransfer.transfer.sizes import needed_layers
 from neurotransfer.transfer.tiles import plan_tiles, reach
 from neurotransfer.vgg.layers import stride

@@ -8,7 +8,7 @@ from PIL import Image
 
 from neurotransfer.system.array import Array
 from neurotransfer.transfer.evaluation import Evaluation, Losses
-from neurotransfer.transfer.settings import preset
+from neurotransfer.transfer.presets import preset
 from neurotransfer.transfer.stylize import stylize
 from neurotransfer.transfer.tones import in_tones, tones_of
 
