@@ -44,6 +44,24 @@ class SizeType(click.ParamType[Any]):
             self.fail(f"expected a number of pixels or '{ORIGINAL}', found {value!r}.", param, ctx)
 
 
+class NumberOr(click.ParamType[Any]):
+    """A number, or a word that stands for one."""
+
+    name = "number"
+
+    def __init__(self, word: str) -> None:
+        self._word = word
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the value, or fail with a sentence that says what was expected and found."""
+        if isinstance(value, float) or value.lower() == self._word:
+            return value if isinstance(value, float) else self._word
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"expected a number or '{self._word}', found {value!r}.", param, ctx)
+
+
 class LayerType(click.ParamType[Any]):
     """``conv4_2`` or ``conv4_2=0.5`` -> (name, weight); a weight that is not given is None."""
 

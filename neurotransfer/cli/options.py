@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 import click
 
 from neurotransfer.cli.help import Section, SectionOption
-from neurotransfer.cli.option_types import BYTES, DURATION, WEIGHTS, Choice, LayerType, PathType, SizeType
+from neurotransfer.cli.option_types import BYTES, DURATION, WEIGHTS, Choice, LayerType, NumberOr, PathType, SizeType
 from neurotransfer.runs.print_sizes import PAPERS
 from neurotransfer.transfer.presets import PRESET_ALIASES, PRESETS, preset
 from neurotransfer.transfer.settings import (
+    AUTO,
     CHOICES,
     DEFAULT,
     INITS,
@@ -110,8 +111,8 @@ objective_options = _stack(
     option("--preset", section="Look", common=True, type=Choice(PRESETS, PRESET_ALIASES), default="default",
            show_default=True, help="The settings that all other options start from."),
     _look("--size", common=True, type=SizeType(), help="Long side in pixels; the aspect ratio is the photo's."),
-    _look("--style-scale", common=True, type=float,
-          help="Size of the painting relative to the result; larger makes larger strokes."),
+    _look("--style-scale", common=True, type=NumberOr(AUTO), metavar=f"X|{AUTO}",
+          help="Size of the painting relative to the result; larger makes larger strokes. auto: by its strokes."),
     _look("--strength", common=True, type=float,
           help="How much of the painting there is: 0 a hint, 1 all of it."),
     _look("--likeness", type=float,

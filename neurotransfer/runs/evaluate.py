@@ -15,6 +15,7 @@ from neurotransfer.transfer.protection import find_protection
 from neurotransfer.transfer.session import Session
 from neurotransfer.transfer.settings import Settings
 from neurotransfer.transfer.sizes import needed_layers
+from neurotransfer.transfer.strokes import choose_style_scale
 
 if TYPE_CHECKING:
     from neurotransfer.transfer.evaluation import Losses
@@ -52,11 +53,11 @@ def evaluate(
     session.load_weights(needed_layers(settings))
     if setup is not None:
         setup()
-    machine = Machine.here()
+    machine, scale = Machine.here(), choose_style_scale(settings, painting)
     sizes = Size(*photo.size), [Size(*painting.size)]
     for path, picture in opened:
         size = fit(picture.size, long_side) if long_side else Size(*picture.size)
-        plan = make_plan(*sizes, settings, machine, size)
+        plan = make_plan(*sizes, settings, machine, size, style_scale=scale)
         style_pixels = pixels(painting, plan.scales[-1].style_sizes[0])
         objective = session.objective(settings, plan, pixels(photo, size), style_pixels, protection.mask)
         losses = objective(pixels(picture, size), gradient=False).losses

@@ -23,6 +23,7 @@ from neurotransfer.transfer.schedule import ANNOUNCE_SECONDS
 from neurotransfer.transfer.session import Session
 from neurotransfer.transfer.settings import DEFAULT, Settings
 from neurotransfer.transfer.sizes import MIN_SIDE
+from neurotransfer.transfer.strokes import choose_style_scale
 
 logger = logging.getLogger(__name__)
 
@@ -112,8 +113,10 @@ def prepare(
         photo_size, *style_sizes = (Size(*picture.size) for picture in (pictures.content, *pictures.styles))
         announce_precision(job.settings.precision)
         machine = Machine.here(job.max_memory)
-        plan = make_plan(photo_size, style_sizes, job.settings, machine)
-        least = make_plan(photo_size, style_sizes, replace(job.settings, steps=len(plan.scales)), machine).seconds
+        scale = choose_style_scale(job.settings, pictures.styles[0])
+        plan = make_plan(photo_size, style_sizes, job.settings, machine, style_scale=scale)
+        few = replace(job.settings, steps=len(plan.scales))
+        least = make_plan(photo_size, style_sizes, few, machine, style_scale=scale).seconds
     if previous is not None and plan.memory.peak > (free := allowance()):
         logger.warning(
             "The run was planned with more memory than there is now: %.1f GB, of which %.1f GB are free; "

@@ -15,15 +15,16 @@ _EDGES, _CONTRAST, _MIDDLE = 0.5, 0.3, 0.2
 """Shares of the map."""
 
 
-_PROTECTED = 8.0
+_PROTECTED = 4.0
 """How many times as much protected places count (docs/experiments.md)."""
 
 
 def content_map(photo: Array, focus: float, protected: Array | None = None) -> Array:
-    """Return how much each place of a photo (H, W, 3) counts, (H, W), of mean 1.
+    """Return how much each place of a photo (H, W, 3) counts, (H, W), of mean 1 but for what is protected.
 
     Flat places count 1 - ``focus``. The rest goes to edges, to what differs in brightness from its wide surroundings,
-    and a little to the middle of the picture. What ``protected`` (h, w), 0 to 1, covers counts several times as much.
+    and a little to the middle of the picture. What ``protected`` (h, w), 0 to 1, covers counts several times as much,
+    and all else as it did.
     """
     size = size_of(photo)
     luma = resize(photo, fit(size, min(size.long_side, _SIDE))) @ _LUMA
@@ -36,10 +37,10 @@ def content_map(photo: Array, focus: float, protected: Array | None = None) -> A
     parts = _EDGES * _ranked(edges) + _CONTRAST * _ranked(contrast) + _MIDDLE * middle
     interest = gaussian_filter(parts, side / 50)
     weights = (1.0 - focus + focus * interest / interest.mean()).astype(np.float32)
-    if protected is not None:
-        weights *= 1.0 + (_PROTECTED - 1.0) * _resized(protected, size_of(weights))
-    large = np.maximum(_resized(weights, size), 0.0)
+    large = _resized(weights, size)
     large /= large.mean()
+    if protected is not None:
+        large *= 1.0 + (_PROTECTED - 1.0) * np.clip(_resized(protected, size), 0.0, 1.0)
     return large
 
 

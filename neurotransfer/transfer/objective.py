@@ -32,6 +32,10 @@ _NO_LIMIT = 1e30
 """Mean of squared differences that no picture reaches."""
 
 
+_PROTECTED_ROOM = 1 / 2
+"""Mean of squared differences that protected places may have, relative to that of others."""
+
+
 class Weights(NamedTuple):
     """How much the terms and their layers count, float32 tensors."""
 
@@ -175,7 +179,8 @@ class Objective:
         limits = [_NO_LIMIT for _ in settings.content_layers]
         if settings.likeness:
             pairs = zip(content.strengths, style.strengths, strict=True)
-            limits = [similarity_to_distance(settings.likeness, *pair) for pair in pairs]
+            room = 1.0 + _PROTECTED_ROOM * content.surplus
+            limits = [room * similarity_to_distance(settings.likeness, *pair) for pair in pairs]
         tensors = tuple(tf.constant(limit, tf.float32) for limit in limits)
         self._targets: Targets = dict.fromkeys(self._terms, ()) | style.measures
         if "content" in self._targets:

@@ -4,7 +4,7 @@ The check before a run, the run itself, `evaluate`, the forecast and `resume` re
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, Self
 
 from neurotransfer.system.cpu import choose_precision, product_rate
@@ -13,7 +13,7 @@ from neurotransfer.system.memory import allowance
 from neurotransfer.system.size import Size
 from neurotransfer.transfer.forecast import expected_seconds
 from neurotransfer.transfer.memory import MemoryPlan, plan_memory
-from neurotransfer.transfer.settings import Settings
+from neurotransfer.transfer.settings import AUTO, Settings
 from neurotransfer.transfer.sizes import copies_of, needed_layers, result_size, scale_sizes, share_steps, style_size
 from neurotransfer.transfer.tiles import Tile, plan_tiles, target_work, work
 
@@ -53,6 +53,8 @@ class Plan:
     """How a run will be done, and what it will take."""
 
     scales: tuple[Scale, ...]
+    style_scale: float
+    """Long side of the styles relative to that of the picture: the settings', or what was chosen."""
     layers: tuple[str, ...]
     """Every layer of the network that is computed, in network order."""
     precision: Literal["float32", "bfloat16"]
@@ -94,6 +96,7 @@ class Plan:
             "size": self.size,
             "steps": self.steps,
             "scales": [scale._asdict() for scale in self.scales],
+            "style_scale": self.style_scale,
             "layers": self.layers,
             "precision": self.precision,
             "winograd": self.winograd,
@@ -110,7 +113,8 @@ class Plan:
 
     def require_fit(self, settings: Settings, content: Size, styles: Sequence[Size]) -> None:
         """Raise `FactError` unless this may be the plan for these settings and pictures of these sizes."""
-        scales = _scales(result_size(content, settings), styles, settings)
+        chosen = _with_style_scale(settings, self.style_scale)
+        scales = _scales(result_size(content, settings), styles, chosen)
         if (self.scales, self.layers) != (scales, needed_layers(settings)):
             raise FactError("the plan is not that of its settings and pictures")
 
@@ -128,18 +132,31 @@ def _scales(size: Size, styles: Sequence[Size], settings: Settings) -> tuple[Sca
     )
 
 
+def _with_style_scale(settings: Settings, style_scale: float) -> Settings:
+    return replace(settings, style_scale=style_scale) if settings.style_scale == AUTO else settings
+
+
 def make_plan(
-    content: Size, styles: Sequence[Size], settings: Settings, machine: Machine, size: Size | None = None
+    content: Size,
+    styles: Sequence[Size],
+    settings: Settings,
+    machine: Machine,
+    size: Size | None = None,
+    *,
+    style_scale: float = 1.0,
 ) -> Plan:
     """Return the plan for a photo and styles of these sizes on ``machine``.
 
-    ``size`` is that of the result; None: what the settings make of the photo's.
+    ``size`` is that of the result; None: what the settings make of the photo's. ``style_scale`` is for settings that
+    leave it open.
 
     Raises:
         InputError: the photo is too small.
         NeurotransferError: the picture does not fit into the memory; the message names the largest size that does.
     """
     size = size or result_size(content, settings)
+    settings = _with_style_scale(settings, style_scale)
+    assert not isinstance(settings.style_scale, str)
     layers = needed_layers(settings)
     precision = settings.precision
     if precision == "auto":
@@ -150,4 +167,4 @@ def make_plan(
     # In float32, tiles give the gradient of the whole picture to 1e-5. A Winograd convolution rounds by the place in a
     # row, so that a unit that is 0 but for rounding could be on in one tile and off in its neighbor.
     winograd = precision != "float32" or memory.max_tile_pixels is None
-    return Plan(scales, layers, precision, winograd, memory, machine.max_memory, seconds)
+    return Plan(scales, settings.style_scale, layers, precision, winograd, memory, machine.max_memory, seconds)

@@ -24,6 +24,7 @@ _TEXTURE = replace(
     whitening=0.25,
     focus=0.0,
     protect="none",
+    style_scale=1.0,
     style_layers=(("conv1_1", 1.0), ("conv2_1", 1.0), ("conv3_1", 1.0), ("conv4_1", 0.15)),
     copies_weight=0.0,
     coarsest=512,

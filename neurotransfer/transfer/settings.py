@@ -16,6 +16,7 @@ LayerWeights = tuple[tuple[str, float], ...]
 """Pairs of layer name and weight within its loss term."""
 
 ORIGINAL = "original"
+AUTO = "auto"
 
 STEPS: Mapping[str, int] = MappingProxyType({"adam": 64, "lbfgs": 40})
 """Steps that an optimizer takes by default."""
@@ -128,9 +129,9 @@ class Settings:
     """Long side of the picture when it is painted first, about."""
     tolerance: float = 0.001
     """A size is left early when a step changes the picture by less than this, root mean square in units of 0..255."""
-    style_scale: float = 1.0
+    style_scale: float | Literal["auto"] = "auto"
     """Long side of the painting relative to that of the result, or to that of one of 2:1 with as many pixels where the
-    result is longer: larger makes larger strokes."""
+    result is longer: larger makes larger strokes. ``"auto"``: 0.8 to 2, by the painting's strokes."""
     init: Literal["recolored", "content", "noise", "style"] = "recolored"
     """Start picture: the photo in the painting's colors (``recolored``), the photo, noise, or the painting."""
     noise_ratio: float = 0.0
@@ -179,15 +180,19 @@ def _option(name: str) -> str:
     return "--" + name.replace("_", "-").removesuffix("s" if name.endswith("_layers") else "")
 
 
+_NO_NUMBERS = {"size": ORIGINAL, "steps": None, "style_scale": AUTO}
+"""What numbers may be instead."""
+
+
 def _check_range(name: str, value: Any, low: float, high: float) -> None:
-    if (name == "size" and value == ORIGINAL) or (name == "steps" and value is None):
+    if name in _NO_NUMBERS and value == _NO_NUMBERS[name]:
         return
     whole = name in ("size", "steps", "seed", "coarsest")
     kind = "a whole number" if whole else "a number"
     number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
     if not number or not low <= value <= high:
         bound = f"from {low} to {high}" if whole else f"from {low:g} to {high:g}"
-        extra = ", or 'original'" if name == "size" else ""
+        extra = f", or {_NO_NUMBERS[name]!r}" if _NO_NUMBERS.get(name) else ""
         raise InputError(f"{_option(name)} must be {kind}, {bound}{extra}; found {value!r}.")
 
 

@@ -81,10 +81,12 @@ def style_size(style: Size, size: Size, settings: Settings) -> Size:
     """Return the size at which a painting of size ``style`` is looked at for a result of ``size``.
 
     Its long side is the result's, times `Settings.style_scale`, up to the ratio 2:1. Beyond, strokes follow the area of
-    the result: in a panorama, those of a painting as wide as it would be higher than the picture.
+    the result: in a panorama, those of a painting as wide as it would be higher than the picture. A scale that was not
+    chosen yet is 1.
     """
     side = min(size.long_side, math.sqrt(2.0 * size.pixels))
-    return fit(style, max(MIN_SIDE, round(side * settings.style_scale)))
+    scale = 1.0 if isinstance(settings.style_scale, str) else settings.style_scale
+    return fit(style, max(MIN_SIDE, round(side * scale)))
 
 
 def needed_layers(settings: Settings) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from neurotransfer.transfer.schedule import Schedule
 from neurotransfer.transfer.session import Session
 from neurotransfer.transfer.settings import DEFAULT, Settings
 from neurotransfer.transfer.start import start_picture
+from neurotransfer.transfer.strokes import choose_style_scale
 from neurotransfer.transfer.tones import in_tones
 from neurotransfer.vgg.weights import Weights
 
@@ -94,7 +95,8 @@ def stylize(
     first = None if start is None else open_picture(start, max_pixels)
     if plan is None:
         photo_size, *style_sizes = (Size(*picture.size) for picture in pictures)
-        plan = make_plan(photo_size, style_sizes, settings, Machine.here(max_memory))
+        scale = choose_style_scale(settings, pictures[1])
+        plan = make_plan(photo_size, style_sizes, settings, Machine.here(max_memory), style_scale=scale)
     if checkpoint is not None:
         checkpoint.require_fit(settings, plan)
     session = session or Session(weights)

@@ -27,7 +27,9 @@ class ContentTargets(NamedTuple):
     """For each tile, at each content layer, the features of its owned part, (1, h, w, channels), and how much each
     position counts, (1, h, w, 1)."""
     strengths: tuple[float, ...]
-    """Mean square of the features at each content layer."""
+    """Mean square of the features at each content layer, places weighted."""
+    surplus: float = 0.0
+    """How far the mean weight of a place is above 1: what is protected counts on top."""
 
 
 class StyleTargets(NamedTuple):
@@ -49,8 +51,9 @@ def content_targets(
 ) -> ContentTargets:
     """Return the targets of a photo (H, W, 3) in 0..255, evaluated in ``tiles``.
 
-    ``weights`` (H, W), of mean 1, says how much each place counts; None: all alike.
+    ``weights`` (H, W), of mean 1 or more, says how much each place counts; None: all alike.
     """
+    mean_weight = 1.0 if weights is None else float(weights.mean())
     size, layers = size_of(content), tuple(dict(settings.content_layers))
     parts = []
     for tile in tiles:
@@ -65,10 +68,10 @@ def content_targets(
             found = tuple((target.numpy().copy(), weight.numpy().copy()) for target, weight in found)
         parts.append(found)
     strengths = tuple(
-        sum(_strength(target, size, name, weight) for target, weight in targets)
+        sum(_strength(target, size, name, weight) for target, weight in targets) / mean_weight
         for name, targets in zip(layers, zip(*parts, strict=True), strict=True)
     )
-    return ContentTargets(size, tuple(parts), strengths)
+    return ContentTargets(size, tuple(parts), strengths, mean_weight - 1.0)
 
 
 def _at_layer(weights: Array | None, tile: Tile, layer: str, dtype: Any) -> Tensor:

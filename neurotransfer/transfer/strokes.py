@@ -1,0 +1,65 @@
+"""How wide a painting's strokes are, and how large it should be looked at for them to suit a picture."""
+
+import logging
+import math
+
+import numpy as np
+from scipy.ndimage import gaussian_filter, sobel
+
+from neurotransfer.image_io.arrays import pixels
+from neurotransfer.image_io.reading import Picture
+from neurotransfer.system.array import Array
+from neurotransfer.system.size import fit
+from neurotransfer.transfer.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
+_SIDE = 512
+"""Long side at which a painting is looked at."""
+_OCTAVES = 6
+_NARROW, _WIDE = 0.02, 0.03
+"""Strokes of these widths, relative to the picture's long side, suit it."""
+_LEAST, _MOST = 0.8, 2.0
+"""The style scales to choose from."""
+# Pictures of strokes as wide as these parts of the long side, in random colors, places and directions, have these means
+# of their octaves. tests/transfer/test_strokes.py draws others.
+_WIDTHS = (0.0029, 0.0057, 0.0114, 0.0229, 0.0457)
+_MEANS = (1.06, 1.34, 1.70, 2.08, 2.47)
+
+
+def choose_style_scale(settings: Settings, painting: Picture) -> float:
+    """Return the style scale: that of the settings, or where they leave it open, one that suits the strokes."""
+    if not isinstance(settings.style_scale, str):
+        return settings.style_scale
+    small = pixels(painting, fit(painting.size, _SIDE))
+    width = stroke_width(small)
+    suited = min(max(width, _NARROW), _WIDE)
+    scale = round(min(max(suited / width, _LEAST), _MOST), 2)
+    logger.debug("The painting's strokes are about %.1f %% of it wide: style scale %.2f.", 100.0 * width, scale)
+    return scale
+
+
+def stroke_width(painting: Array) -> float:
+    """Return about how wide the strokes of a painting (H, W, 3) in 0..255 are, in parts of its long side, 512 pixels.
+
+    Detail of every octave (Burt and Adelson 1983) counts by how much there is and by how far it runs in one direction,
+    by the structure tensor, as strokes do and noise does not.
+    """
+    luma: Array = painting @ _LUMA
+    weights = []
+    for _ in range(_OCTAVES):
+        if min(luma.shape) < 8:
+            break
+        smooth = gaussian_filter(luma, 1.0)
+        down, across = sobel(smooth, 0), sobel(smooth, 1)
+        along, upright, mixed = (gaussian_filter(product, 2.0) for product in (across**2, down**2, across * down))
+        energy = float((along + upright).sum())
+        directed = float(np.hypot(along - upright, 2.0 * mixed).sum())
+        weights.append(float((luma - smooth).std()) * directed / max(energy, 1e-9))
+        luma = smooth[::2, ::2]
+    total = sum(weights)
+    if total < 1e-3:  # nothing is painted
+        return math.sqrt(_NARROW * _WIDE)
+    mean = sum(octave * weight for octave, weight in enumerate(weights)) / total
+    return math.pow(2.0, np.interp(mean, _MEANS, np.log2(_WIDTHS)))
