@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench race gallery clean
+.PHONY: help demo test lint bench race gallery blind clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ race: $(VENV)/.installed  ## The 2017 baseline against this program, on three pa
 
 gallery: $(VENV)/.installed  ## Paint the pictures of the README again
 	$(BIN)/python bench/gallery.py
+
+blind: $(VENV)/.installed  ## A blind test of two settings, by default the former default against the default
+	$(BIN)/python bench/blind.py
 
 clean:  ## Remove the virtual environment and what tools left behind
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
