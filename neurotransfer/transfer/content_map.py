@@ -45,8 +45,7 @@ def content_map(photo: Array, focus: float, protected: Array | None = None) -> A
 
 
 def _resized(values: Array, size: Size) -> Array:
-    channel: Array = resize(np.repeat(values[:, :, np.newaxis], 3, axis=2), size)[:, :, 0]
-    return channel
+    return resize(values[:, :, np.newaxis], size)[:, :, 0]
 
 
 def _ranked(values: NDArray[np.floating]) -> NDArray[np.floating]:
