@@ -9,22 +9,25 @@ from scipy.ndimage import gaussian_filter, sobel
 from neurotransfer.image_io.arrays import pixels
 from neurotransfer.image_io.reading import Picture
 from neurotransfer.system.array import Array
-from neurotransfer.system.size import fit
+from neurotransfer.system.size import fit, size_of
 from neurotransfer.transfer.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 _SIDE = 512
-"""Long side at which a painting is looked at."""
-_OCTAVES = 6
+"""Long side at which a painting is looked at; a smaller one is not enlarged."""
+_COARSEST = 8
+"""The last octave is looked at with this long side: beyond, there are forms, not strokes."""
+_LEAST_SIDE = 8
+"""Pixels in height and width that an octave needs."""
 _NARROW, _WIDE = 0.02, 0.03
 """Strokes of these widths, relative to the picture's long side, suit it."""
 _LEAST, _MOST = 0.8, 2.0
 """The style scales to choose from."""
-# Pictures of strokes as wide as these parts of the long side, in random colors, places and directions, have these means
-# of their octaves. tests/transfer/test_strokes.py draws others.
-_WIDTHS = (0.0029, 0.0057, 0.0114, 0.0229, 0.0457)
+# Pictures of strokes so many pixels wide, in random colors, places and directions, have these means of their octaves.
+# tests/transfer/test_strokes.py draws others.
+_WIDTHS = (1.46, 2.93, 5.85, 11.7, 23.4)
 _MEANS = (1.06, 1.34, 1.70, 2.08, 2.47)
 
 
@@ -32,7 +35,7 @@ def choose_style_scale(settings: Settings, painting: Picture) -> float:
     """Return the style scale: that of the settings, or where they leave it open, one that suits the strokes."""
     if not isinstance(settings.style_scale, str):
         return settings.style_scale
-    small = pixels(painting, fit(painting.size, _SIDE))
+    small = pixels(painting, fit(painting.size, min(_SIDE, max(painting.size))))
     width = stroke_width(small)
     suited = min(max(width, _NARROW), _WIDE)
     scale = round(min(max(suited / width, _LEAST), _MOST), 2)
@@ -41,15 +44,15 @@ def choose_style_scale(settings: Settings, painting: Picture) -> float:
 
 
 def stroke_width(painting: Array) -> float:
-    """Return about how wide the strokes of a painting (H, W, 3) in 0..255 are, in parts of its long side, 512 pixels.
+    """Return about how wide the strokes of a painting (H, W, 3) in 0..255 are, in parts of its long side.
 
     Detail of every octave (Burt and Adelson 1983) counts by how much there is and by how far it runs in one direction,
     by the structure tensor, as strokes do and noise does not.
     """
-    luma: Array = painting @ _LUMA
+    luma, side = painting @ _LUMA, size_of(painting).long_side
     weights = []
-    for _ in range(_OCTAVES):
-        if min(luma.shape) < 8:
+    for _ in range(max(1, round(math.log2(side / _COARSEST)))):
+        if min(luma.shape) < _LEAST_SIDE:
             break
         smooth = gaussian_filter(luma, 1.0)
         down, across = sobel(smooth, 0), sobel(smooth, 1)
@@ -62,4 +65,4 @@ def stroke_width(painting: Array) -> float:
     if total < 1e-3:  # nothing is painted
         return math.sqrt(_NARROW * _WIDE)
     mean = sum(octave * weight for octave, weight in enumerate(weights)) / total
-    return math.pow(2.0, np.interp(mean, _MEANS, np.log2(_WIDTHS)))
+    return math.pow(2.0, float(np.interp(mean, _MEANS, np.log2(_WIDTHS)))) / side

@@ -41,12 +41,14 @@ def test_paths_pictures_and_arrays_are_the_same(photo, painting):
 
 
 def test_the_start_picture_is_the_one_asked_for(photo, painting):
+    still = replace(SMALL, steps=0, style_scale=1.0)
+
     def start(**changes):
-        return next(iter(stylize(photo, painting, replace(SMALL, steps=0, **changes)))).image
+        return next(iter(stylize(photo, painting, replace(still, **changes)))).image
 
     assert np.array_equal(start(init="content"), load_image(photo))
     assert np.array_equal(start(init="style"), load_image(painting))
-    found = next(stylize(photo, painting, replace(SMALL, steps=0), start=painting)).image
+    found = next(stylize(photo, painting, still, start=painting)).image
     assert np.array_equal(found, load_image(painting))
     uniform = start(init="noise", noise="uniform") - np.array(MEAN_PIXEL, dtype=np.float32)
     assert -20 <= uniform.min() < -19
