@@ -13,7 +13,7 @@ from neurotransfer.system.memory import allowance
 from neurotransfer.system.size import Size
 from neurotransfer.transfer.forecast import expected_seconds
 from neurotransfer.transfer.memory import MemoryPlan, plan_memory
-from neurotransfer.transfer.settings import AUTO, Settings
+from neurotransfer.transfer.settings import AUTO, RANGES, Settings
 from neurotransfer.transfer.sizes import copies_of, needed_layers, result_size, scale_sizes, share_steps, style_size
 from neurotransfer.transfer.tiles import Tile, plan_tiles, target_work, work
 
@@ -113,6 +113,9 @@ class Plan:
 
     def require_fit(self, settings: Settings, content: Size, styles: Sequence[Size]) -> None:
         """Raise `FactError` unless this may be the plan for these settings and pictures of these sizes."""
+        low, high = RANGES["style_scale"]
+        if not low <= self.style_scale <= high:
+            raise FactError("the plan's style scale is out of its range")
         chosen = _with_style_scale(settings, self.style_scale)
         scales = _scales(result_size(content, settings), styles, chosen)
         if (self.scales, self.layers) != (scales, needed_layers(settings)):
