@@ -7,8 +7,6 @@ from typing import Any
 
 import click
 
-from neurotransfer.transfer.settings import ORIGINAL
-
 
 class Choice(click.Choice[str]):
     """A choice, in capital letters or small ones, that may accept further names for its values without showing them."""
@@ -23,43 +21,28 @@ class Choice(click.Choice[str]):
         return self._aliases.get(name, name)
 
 
-class SizeType(click.ParamType[Any]):
-    """A number of pixels, or ``original``."""
-
-    name = "size"
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
-        """Return what stands for a value in the help."""
-        return "N|original"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the value, or fail with a sentence that says what was expected and found."""
-        if isinstance(value, int):
-            return value
-        if value.lower() == ORIGINAL:
-            return ORIGINAL
-        try:
-            return int(value)
-        except ValueError:
-            self.fail(f"expected a number of pixels or '{ORIGINAL}', found {value!r}.", param, ctx)
-
-
 class NumberOr(click.ParamType[Any]):
-    """A number, or a word that stands for one."""
+    """A number of a ``kind``, int or float, or a word that stands for one."""
 
     name = "number"
 
-    def __init__(self, word: str) -> None:
-        self._word = word
+    def __init__(self, kind: type[int] | type[float], word: str, called: str = "a number") -> None:
+        self._kind, self._word, self._called = kind, word, called
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
+        """Return what stands for a value in the help."""
+        return f"{'N' if self._kind is int else 'X'}|{self._word}"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the value, or fail with a sentence that says what was expected and found."""
-        if isinstance(value, float) or value.lower() == self._word:
-            return value if isinstance(value, float) else self._word
+        if isinstance(value, self._kind):
+            return value
+        if value.lower() == self._word:
+            return self._word
         try:
-            return float(value)
+            return self._kind(value)
         except ValueError:
-            self.fail(f"expected a number or '{self._word}', found {value!r}.", param, ctx)
+            self.fail(f"expected {self._called} or '{self._word}', found {value!r}.", param, ctx)
 
 
 class LayerType(click.ParamType[Any]):

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from neurotransfer.cli.help import Section, SectionOption
-from neurotransfer.cli.option_types import BYTES, DURATION, WEIGHTS, Choice, LayerType, NumberOr, PathType, SizeType
+from neurotransfer.cli.option_types import BYTES, DURATION, WEIGHTS, Choice, LayerType, NumberOr, PathType
 from neurotransfer.runs.print_sizes import PAPERS
 from neurotransfer.transfer.presets import PRESET_ALIASES, PRESETS, preset
 from neurotransfer.transfer.settings import (
@@ -18,6 +18,7 @@ from neurotransfer.transfer.settings import (
     DEFAULT,
     INITS,
     LAYER_FIELDS,
+    ORIGINAL,
     PROTECTS,
     STEPS,
     LayerWeights,
@@ -110,8 +111,9 @@ output_options = _stack(
 objective_options = _stack(
     option("--preset", section="Look", common=True, type=Choice(PRESETS, PRESET_ALIASES), default="default",
            show_default=True, help="The settings that all other options start from."),
-    _look("--size", common=True, type=SizeType(), help="Long side in pixels; the aspect ratio is the photo's."),
-    _look("--style-scale", common=True, type=NumberOr(AUTO), metavar=f"X|{AUTO}",
+    _look("--size", common=True, type=NumberOr(int, ORIGINAL, "a number of pixels"),
+          help="Long side in pixels; the aspect ratio is the photo's."),
+    _look("--style-scale", common=True, type=NumberOr(float, AUTO),
           help="Size of the painting relative to the result; larger makes larger strokes. auto: by its strokes."),
     _look("--strength", common=True, type=float,
           help="How much of the painting there is: 0 a hint, 1 all of it."),

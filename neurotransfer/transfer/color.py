@@ -1,10 +1,12 @@
-"""The photo in the painting's colors: a start picture from which fewer steps remain."""
+"""Brightness, and the photo in the painting's colors: a start picture from which fewer steps remain."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurotransfer.system.array import Array
 
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+"""Weights of red, green and blue in brightness, ITU-R BT.601."""
 _NOISE_VARIANCE = 1.0
 """Added to every variance, in squared units of 0..255: a gray picture has no color to stretch."""
 _PART = 65_536

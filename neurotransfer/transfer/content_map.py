@@ -7,8 +7,8 @@ from scipy.ndimage import gaussian_filter, sobel
 from neurotransfer.image_io.arrays import resize
 from neurotransfer.system.array import Array
 from neurotransfer.system.size import Size, fit, size_of
+from neurotransfer.transfer.color import LUMA
 
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 _SIDE = 512
 """Long side at which a photo is looked at, so that its map is the same at any size."""
 _EDGES, _CONTRAST, _MIDDLE = 0.5, 0.3, 0.2
@@ -27,7 +27,7 @@ def content_map(photo: Array, focus: float, protected: Array | None = None) -> A
     and all else as it did.
     """
     size = size_of(photo)
-    luma = resize(photo, fit(size, min(size.long_side, _SIDE))) @ _LUMA
+    luma = resize(photo, fit(size, min(size.long_side, _SIDE))) @ LUMA
     side = max(luma.shape)
     smooth = gaussian_filter(luma, side / 128)
     edges = np.hypot(sobel(smooth, 0), sobel(smooth, 1))

@@ -10,11 +10,11 @@ from neurotransfer.image_io.arrays import pixels
 from neurotransfer.image_io.reading import Picture
 from neurotransfer.system.array import Array
 from neurotransfer.system.size import fit, size_of
+from neurotransfer.transfer.color import LUMA
 from neurotransfer.transfer.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 _SIDE = 512
 """Long side at which a painting is looked at; a smaller one is not enlarged."""
 _COARSEST = 8
@@ -49,7 +49,7 @@ def stroke_width(painting: Array) -> float:
     Detail of every octave (Burt and Adelson 1983) counts by how much there is and by how far it runs in one direction,
     by the structure tensor, as strokes do and noise does not.
     """
-    luma, side = painting @ _LUMA, size_of(painting).long_side
+    luma, side = painting @ LUMA, size_of(painting).long_side
     weights = []
     for _ in range(max(1, round(math.log2(side / _COARSEST)))):
         if min(luma.shape) < _LEAST_SIDE:

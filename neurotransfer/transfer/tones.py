@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from neurotransfer.system.array import Array
 from neurotransfer.system.size import size_of
+from neurotransfer.transfer.color import LUMA
 from neurotransfer.transfer.evaluation import Evaluate, Evaluation
 
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 _RANGES = 16
 """The curve of a picture's tones has a point for each sixteenth of the lumas."""
 _PIXELS = 1_000_000
@@ -35,7 +35,7 @@ class Tones(NamedTuple):
 
     def apply(self, picture: Array) -> Array:
         """Return the picture in these tones: each pixel keeps its luma, rounded: a second time changes nothing."""
-        luma = np.round(picture @ _LUMA * 1024.0) / 1024.0
+        luma = np.round(picture @ LUMA * 1024.0) / 1024.0
         toned = [np.interp(luma, self.lumas, channel) for channel in self.colors.T]
         return np.stack(toned, axis=-1).astype(np.float32)
 
@@ -43,7 +43,7 @@ class Tones(NamedTuple):
         """Return the part of the gradient at ``picture`` that moves its pixels along the curve."""
         ways = np.diff(self.colors, axis=0)
         ways /= np.maximum(np.linalg.norm(ways, axis=1, keepdims=True), 1e-9)
-        place = np.clip(np.searchsorted(self.lumas, picture @ _LUMA, side="right") - 1, 0, len(ways) - 1)
+        place = np.clip(np.searchsorted(self.lumas, picture @ LUMA, side="right") - 1, 0, len(ways) - 1)
         way = ways.astype(np.float32)[place]
         part: Array = way * np.sum(way * gradient, axis=-1, keepdims=True)
         return part
@@ -54,11 +54,11 @@ def tones_of(picture: Array) -> Tones | None:
     step = math.ceil(math.sqrt(size_of(picture).pixels / _PIXELS))
     picture = picture[::step, ::step]
     colors = picture.reshape(-1, 3)
-    ranges = np.clip(colors @ _LUMA * (_RANGES / 256), 0, _RANGES - 1).astype(np.intp)
+    ranges = np.clip(colors @ LUMA * (_RANGES / 256), 0, _RANGES - 1).astype(np.intp)
     _, ranges, counts = np.unique(ranges, return_inverse=True, return_counts=True)
     means = np.stack([np.bincount(ranges, channel) / counts for channel in colors.T], axis=-1)
     points = np.concatenate([np.zeros((1, 3)), means, np.full((1, 3), 255.0)])
-    tones = Tones(points @ _LUMA.astype(np.float64), points)
+    tones = Tones(points @ LUMA.astype(np.float64), points)
     off = np.abs(tones.apply(picture) - picture).max(axis=-1)
     return tones if off.mean() <= _MEAN_OFF and np.quantile(off, 0.999) <= _MOST_OFF else None
 

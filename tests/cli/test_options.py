@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from neurotransfer.cli.main import cli
-from neurotransfer.cli.option_types import BYTES, DURATION, PATH, WEIGHTS, Choice, LayerType, PathType, SizeType
+from neurotransfer.cli.option_types import BYTES, DURATION, PATH, WEIGHTS, Choice, LayerType, NumberOr, PathType
 from neurotransfer.runs.print_sizes import PAPERS
 from neurotransfer.transfer.presets import PRESET_ALIASES, PRESETS
 from neurotransfer.transfer.settings import INITS
@@ -33,7 +33,10 @@ def convert(kind, text):
         (DURATION, "90 sec", 90.0),
         (DURATION, "10min", 600.0),
         (DURATION, "10M", 600.0),
-        (SizeType(), "Original", "original"),
+        (NumberOr(int, "original"), "Original", "original"),
+        (NumberOr(int, "original"), "400", 400),
+        (NumberOr(float, "auto"), "AUTO", "auto"),
+        (NumberOr(float, "auto"), "1.5", 1.5),
         (Choice(PAPERS), "A4", "a4"),
         (Choice(PRESETS, PRESET_ALIASES), "Fast", "fast"),
         (Choice(PRESETS, PRESET_ALIASES), "SEED", "classic"),
@@ -49,7 +52,16 @@ def test_spellings_that_mean_a_value(kind, text, value):
 
 @pytest.mark.parametrize(
     ("kind", "text"),
-    [(BYTES, "4GX"), (BYTES, "GiB"), (BYTES, "-1G"), (DURATION, "10mins!"), (Choice(PAPERS), "a44"), (SizeType(), "o")],
+    [
+        (BYTES, "4GX"),
+        (BYTES, "GiB"),
+        (BYTES, "-1G"),
+        (DURATION, "10mins!"),
+        (Choice(PAPERS), "a44"),
+        (NumberOr(int, "original"), "o"),
+        (NumberOr(int, "original"), "1.5"),
+        (NumberOr(float, "auto"), "x"),
+    ],
 )
 def test_spellings_that_mean_none(kind, text):
     with pytest.raises(click.BadParameter):
