@@ -91,6 +91,7 @@ def weights():
 def objective_of(network, settings, content, style, max_tile_pixels=None, weights=None):
     """The objective of two arrays, in tiles of at most so many pixels; the style in one tile."""
     from neurotransfer.system.size import size_of
+    from neurotransfer.transfer.brightness import brightness_masks
     from neurotransfer.transfer.objective import LossGraphs, Objective
     from neurotransfer.transfer.sizes import needed_layers
     from neurotransfer.transfer.targets import content_targets, style_targets
@@ -98,9 +99,10 @@ def objective_of(network, settings, content, style, max_tile_pixels=None, weight
 
     layers, size = needed_layers(settings), size_of(content)
     tiles = plan_tiles(size, layers, max_tile_pixels)
+    masks = brightness_masks(content, style) if settings.by_brightness else (None, None)
     targets = (
-        content_targets(network, settings, content, tiles, weights),
-        style_targets(network, settings, style, plan_tiles(size_of(style), layers, max_tile_pixels)),
+        content_targets(network, settings, content, tiles, weights, masks[0]),
+        style_targets(network, settings, style, plan_tiles(size_of(style), layers, max_tile_pixels), masks[1]),
     )
     return Objective(LossGraphs(network, settings), settings, tiles, *targets)
 

@@ -137,6 +137,7 @@ objective_options = _stack(
     _look("--coarsest", type=int, help="Long side at which the picture is painted first, about."),
     _look("--objective", help="How differences become losses; see docs/settings.md."),
     _look("--whitening", type=float, help="Whiten Gram differences by the painting's, 0 to 0.5."),
+    _look("--by-brightness", type=float, help="Compare strokes of dark, middling, bright places apart, 0 to 1."),
     _look("--pooling", help="Pooling of the network."),
     _look("--padding", help="What the network sees beyond the border."),
     option("--max-pixels", section="Input", metavar="N", type=click.IntRange(min=1), show_default="200 million",

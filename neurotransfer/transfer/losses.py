@@ -42,7 +42,7 @@ _STEEPNESS = 300.0
 def gram(features: Tensor) -> Tensor:
     """Return the Gram matrix F^T F / (H W C), (channels, channels), of activations (1, H, W, C) (Gatys et al. 2016)."""
     height, width, channels = features.shape[1:]
-    return second_moment(features)[1] / float(height * width * channels)
+    return second_moments(features)[1][0] / float(height * width * channels)
 
 
 _CHUNK = 1 << 17
@@ -54,28 +54,36 @@ def inside(values: Tensor, part: Tensor | None) -> Tensor:
     return values if part is None else values[:, part[0] : part[1], part[2] : part[3]]
 
 
-def second_moment(features: Tensor, part: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Return ``features`` (1, H, W, C) themselves and their sum of outer products F^T F, (C, C), float32 or wider.
+def second_moments(features: Tensor, part: Tensor | None = None, masks: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Return ``features`` (1, H, W, C) themselves and their sums of outer products, (1 + K, C, C), float32 or wider.
 
-    The rest of the network should use the features returned: the sum's gradient is then computed when the network's own
+    The first sum is F^T F; those of masks are sums of m F^T F, a position's outer product times its mask.
+
+    The rest of the network should use the features returned: the sums' gradient is then computed when the network's own
     gradient arrives. Otherwise the gradients of all layers' sums would wait in memory for their turn.
 
     Args:
         features: the activations.
         part: [top, bottom, left, right] of the positions that count, int32 (4,); None: all of them.
+        masks: (1, h, w, K), of that part; None: there are none.
     """
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def summed(features: Tensor) -> Tensor:
         channels = features.shape[-1]
+        flat_masks = [] if masks is None else tf.unstack(tf.reshape(masks, [-1, 1, masks.shape[-1]]), axis=-1)
 
-        def backward(upstream: Tensor, matrix: Tensor) -> Tensor:
-            # The two halves of the gradient are one product, F (dG + dG^T), in the type of the features. The part is
+        def backward(upstream: Tensor, matrices: Tensor) -> Tensor:
+            # The two halves of a gradient are one product, F (dG + dG^T), in the type of the features. The part is
             # cut out again: kept from the forward pass, those of all layers would be a third of a window's memory.
             with tf.control_dependencies([upstream]):
-                both = tf.cast(matrix + tf.transpose(matrix), features.dtype)
+                both = tf.cast(matrices + tf.linalg.matrix_transpose(matrices), features.dtype)
                 again = inside(features, part)
-            gradient = tf.reshape(tf.matmul(tf.reshape(again, [-1, channels]), both), tf.shape(again))
+            rows = tf.reshape(again, [-1, channels])
+            gradient = tf.matmul(rows, both[0])
+            for number, mask in enumerate(flat_masks, 1):
+                gradient += mask * tf.matmul(rows, both[number])
+            gradient = tf.reshape(gradient, tf.shape(again))
             if part is not None:
                 _, height, width, _ = tf.unstack(tf.shape(features))
                 outside = [[0, 0], [part[0], height - part[1]], [part[2], width - part[3]], [0, 0]]
@@ -83,14 +91,18 @@ def second_moment(features: Tensor, part: Tensor | None = None) -> tuple[Tensor,
             return upstream + gradient
 
         counted = inside(features, part)
-        rows_at_once, rows = -(-_CHUNK // tf.shape(counted)[2]), tf.shape(counted)[1]
+        width = tf.shape(counted)[2]
+        rows_at_once, rows = -(-_CHUNK // width), tf.shape(counted)[1]
 
         def add(top: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
             band = _widened(tf.reshape(counted[:, top : top + rows_at_once], [-1, channels]))
-            return top + rows_at_once, total + tf.matmul(band, band, transpose_a=True)
+            part_of_masks = slice(top * width, (top + rows_at_once) * width)
+            weighed = [band, *(_widened(mask[part_of_masks]) * band for mask in flat_masks)]
+            return top + rows_at_once, total + tf.stack([tf.matmul(some, band, transpose_a=True) for some in weighed])
 
         # One band after the other, or all would be widened at once.
-        start = (0, tf.zeros([channels, channels], _widened(features[:, :0, :0]).dtype))
+        shape = [1 + len(flat_masks), channels, channels]
+        start = (0, tf.zeros(shape, _widened(features[:, :0, :0]).dtype))
         _, total = tf.while_loop(lambda top, _: top < rows, add, start, parallel_iterations=1)
         return (tf.identity(features), total), backward
 

@@ -28,6 +28,7 @@ _PAINTING = 15.0  # a pixel of the painting at its size for the result, beyond a
 _PAIR = 24.0  # a pixel of the result: one pair of L-BFGS, in float32
 _WINDOW = 130.0  # a pixel of a window, besides its activations
 _MAX_POOLING = 100.0  # a pixel of a window
+_REGIONS = {"bfloat16": 250.0, "float32": 500.0}  # a pixel of a window: conv1_1's gradient by a region
 _WINOGRAD = {"bfloat16": 40.0, "float32": 100.0}  # a pixel of a whole picture
 _TARGETS = {"bfloat16": 640.0, "float32": 1200.0}  # a pixel of a window of the painting, which is only seen forward
 _HOLES = 1.3  # of what windows take: tiles leave holes in TensorFlow's memory, of up to 40 % by chance
@@ -82,6 +83,7 @@ def memory_plans(size: Size, settings: Settings, precision: str, sources: Sequen
     held += _PAINTING * max(0, painting - pixels)
     targets = sum(KERNEL_SHAPES[name][3] / stride(name) ** 2 for name, _ in settings.content_layers) * item
     window = _WINDOW + item * _activations(layers) + (_MAX_POOLING if settings.pooling == "max" else 0.0)
+    window += _REGIONS[precision] if settings.by_brightness else 0.0
     weights = item * sum(math.prod(KERNEL_SHAPES[name]) for name in layers)
     fixed = _PROCESS + weights + pixels * (_PICTURES + targets) + held
     holes = _HOLES if len(scale_sizes(size, settings)) == 1 else _HOLES_OF_SCALES

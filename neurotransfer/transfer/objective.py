@@ -17,16 +17,24 @@ from neurotransfer.transfer.evaluation import Evaluation, Losses
 from neurotransfer.transfer.losses import similarity_to_distance
 from neurotransfer.transfer.settings import Settings
 from neurotransfer.transfer.targets import ContentTargets, StyleTargets, batch
-from neurotransfer.transfer.terms import PIXELS, TERMS, Region, View, active_terms
+from neurotransfer.transfer.terms import PIXELS, TERMS, Region, Term, View, active_terms, region_layers
 from neurotransfer.transfer.tiles import Tile
 from neurotransfer.vgg.network import VGG19, Tensor
 
 Measures = dict[str, tuple[Tensor, ...]]
 """What the terms measured of a picture, or a tile's share of it, by term and layer."""
-Features = dict[str, Any]
-"""The photo's features in the owned part of a tile, by content layer."""
 Targets = dict[str, tuple[Any, ...]]
 """What the measures of the whole picture are compared with, by term and layer."""
+
+
+class Features(NamedTuple):
+    """What is known of the photo in the owned part of a tile."""
+
+    content: dict[str, Any]
+    """Its features and how much each position counts, by content layer."""
+    masks: dict[str, Any]
+    """Those of its regions, by style layer."""
+
 
 _NO_LIMIT = 1e30
 """Mean of squared differences that no picture reaches."""
@@ -41,8 +49,8 @@ class Weights(NamedTuple):
 
     terms: Tensor
     """(terms,), of those that are switched on."""
-    layers: tuple[Tensor, ...]
-    """For each of them, of its layers."""
+    layers: tuple[tuple[Tensor, ...], ...]
+    """For each of them, of its layers: a scalar, or for the style one of the whole picture and of each region."""
 
 
 class LossGraphs:
@@ -100,8 +108,10 @@ class LossGraphs:
         def hook(name: str, values: Tensor) -> Tensor:
             for term in self._of_layers:
                 if name in term.places(settings):
-                    target = features[name] if term.target == "content" else None
-                    values, found[term.name, name] = term.measure(values, View(name, region, settings, target))
+                    target = features.content[name] if term.target == "content" else None
+                    masks = features.masks.get(name) if term.target == "style" else None
+                    view = View(name, region, settings, target, masks)
+                    values, found[term.name, name] = term.measure(values, view)
             return values
 
         if self._layers:
@@ -113,10 +123,7 @@ class LossGraphs:
     def _weighted(self, measures: Measures, targets: Targets, weights: Weights) -> Tensor:
         """Return the terms that are switched on, weighted, float32 (terms,)."""
         rows = zip(self.terms, weights.layers, strict=True)
-        losses = [
-            term.loss(measures[term.name], targets[term.name], tf.unstack(layers), self._settings)
-            for term, layers in rows
-        ]
+        losses = [term.loss(measures[term.name], targets[term.name], layers, self._settings) for term, layers in rows]
         return weights.terms * tf.stack(losses)
 
     def _losses(self, image: Tensor, size: Tensor, features: Features, targets: Targets, weights: Weights) -> Tensor:
@@ -175,7 +182,12 @@ class Objective:
         self._graphs, self._tiles = graphs, tuple(tiles)
         self._terms = [term.name for term in graphs.terms]
         self._size = tf.constant(content.size, tf.int64)
-        self._features = [dict(zip(dict(settings.content_layers), found, strict=True)) for found in content.features]
+        layers = dict(settings.content_layers)
+        masks: Sequence[dict[str, Any]] = content.masks or [{}] * len(content.features)
+        self._features = [
+            Features(dict(zip(layers, found, strict=True)), by_layer)
+            for found, by_layer in zip(content.features, masks, strict=True)
+        ]
         limits = [_NO_LIMIT for _ in settings.content_layers]
         if settings.likeness:
             pairs = zip(content.strengths, style.strengths, strict=True)
@@ -187,7 +199,7 @@ class Objective:
             self._targets["content"] = tensors
         self._weights = Weights(
             tf.constant([term.weight_of(settings) for term in graphs.terms], tf.float32),
-            tuple(tf.constant(term.layer_weights(settings), tf.float32) for term in graphs.terms),
+            tuple(tuple(_region_weights(term, settings, content.shares)) for term in graphs.terms),
         )
 
     def __call__(self, image: Array, *, gradient: bool = True) -> Evaluation:
@@ -224,6 +236,23 @@ class Objective:
     def _inputs(self) -> Iterator[tuple[Tile, Features]]:
         """Yield each tile and the photo's features in it."""
         return zip(self._tiles, self._features, strict=True)
+
+
+def _region_weights(term: Term, settings: Settings, shares: Sequence[float]) -> Iterator[Tensor]:
+    """Yield the weight of each layer of a term; those of the style are divided among the picture and its regions."""
+    split = region_layers(settings) if shares else ()
+    apart = settings.by_brightness
+    if not term.layers:
+        return
+    for name, weight in zip(term.places(settings), term.layer_weights(settings), strict=True):
+        if term.target != "style":
+            yield tf.constant(weight, tf.float32)
+        elif name in split:
+            yield tf.constant(
+                [weight * part for part in (1.0 - apart, *(apart * share for share in shares))], tf.float32
+            )
+        else:
+            yield tf.constant([weight], tf.float32)
 
 
 def _open_spec(value: Any) -> Any:

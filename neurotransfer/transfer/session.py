@@ -16,6 +16,7 @@ import numpy as np
 from neurotransfer.system.array import Array
 from neurotransfer.system.errors import InputError
 from neurotransfer.system.size import size_of
+from neurotransfer.transfer.brightness import brightness_masks
 from neurotransfer.transfer.content_map import content_map
 from neurotransfer.transfer.evaluation import Evaluate
 from neurotransfer.transfer.levels import levels_of
@@ -101,15 +102,22 @@ class Session:
         from neurotransfer.transfer.copies import WithCopies, halved
 
         size = size_of(content)
+        masks = brightness_masks(content, style) if settings.by_brightness else None
         objectives: list[Evaluate | None] = []
         for number, level in enumerate(levels_of(settings, size, last=size == plan.size)):
             if number:
                 content, style, protected = halved(content), halved(style), None
-            objectives.append(self._objective(level, plan, content, style, protected) if level else None)
+            objectives.append(self._objective(level, plan, content, style, protected, masks) if level else None)
         return WithCopies(*objectives)
 
     def _objective(
-        self, settings: Settings, plan: Plan, content: Array, style: Array, protected: Array | None
+        self,
+        settings: Settings,
+        plan: Plan,
+        content: Array,
+        style: Array,
+        protected: Array | None,
+        masks: tuple[Array, Array] | None,
     ) -> "Objective":
         from neurotransfer.transfer.objective import LossGraphs, Objective
         from neurotransfer.transfer.targets import content_targets, style_targets
@@ -121,14 +129,14 @@ class Session:
         tiles = plan.tiles(size_of(content))
         uneven = settings.focus or protected is not None
         weights = content_map(content, settings.focus, protected) if uneven else None
-        content_target = content_targets(network, settings, content, tiles, weights)
+        content_target = content_targets(network, settings, content, tiles, weights, masks and masks[0])
         style_tiles = plan_style_tiles(size_of(style), plan.layers, plan.memory.max_tile_pixels)
         digest = hashlib.sha256(np.ascontiguousarray(style).data).digest()
         parts = tuple(tile.owned for tile in style_tiles)
         extra = settings.whitening, bool(settings.likeness)
         style_target = styles.get(
             (digest, size_of(style), parts, look, extra),
-            lambda: style_targets(network, settings, style, style_tiles),
+            lambda: style_targets(network, settings, style, style_tiles, masks and masks[1]),
         )
         return Objective(found, settings, tiles, content_target, style_target)
 

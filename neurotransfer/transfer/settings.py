@@ -58,6 +58,7 @@ RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "focus": (0.0, 1.0),
         "coarsest": (32, 65_535),
         "whitening": (0.0, 0.5),
+        "by_brightness": (0.0, 1.0),
         "tolerance": (0.0, 255.0),
         "style_scale": (0.05, 20.0),
         "noise_ratio": (0.0, 1.0),
@@ -119,6 +120,8 @@ class Settings:
     """Differences as squares (``gatys``, ``mean``) or distances (``norm``, ``joint``); see `losses`."""
     whitening: float = 0.45
     """How far differences of Gram matrices are whitened by the painting's own, 0 to 0.5. It saves steps."""
+    by_brightness: float = 0.0
+    """Share of the style of conv1_1 and conv2_1 that is compared for dark, middling and bright places apart, 0 to 1."""
     pooling: Literal["avg", "max"] = "avg"
     padding: Literal["zeros", "first-block", "replicate", "reflect"] = "first-block"
     """What the network sees beyond the border. With zeros it paints a faint colored line along it; ``first-block``

@@ -9,14 +9,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from neurotransfer.image_io.arrays import resize
 from neurotransfer.system.array import Array
 from neurotransfer.system.size import Size, size_of
 from neurotransfer.transfer.losses import inside, squared_distance
 from neurotransfer.transfer.settings import Settings
-from neurotransfer.transfer.terms import Region, Term, View, active_terms
+from neurotransfer.transfer.terms import Region, Term, View, active_terms, region_layers
 from neurotransfer.transfer.tiles import Tile
 from neurotransfer.vgg.layers import positions, stride
 from neurotransfer.vgg.network import VGG19, Tensor
+
+_LEAST_SHARE = 1e-3
+"""Of a region in a picture: a smaller one has next to no weight."""
 
 
 class ContentTargets(NamedTuple):
@@ -30,6 +34,11 @@ class ContentTargets(NamedTuple):
     """Mean square of the features at each content layer, places weighted."""
     surplus: float = 0.0
     """How far the mean weight of a place is above 1: what is protected counts on top."""
+    masks: tuple[dict[str, Any], ...] = ()
+    """For each tile, at each layer whose style is compared by region, the masks of its owned part, (1, h, w, regions).
+    Each has mean 1 over the picture."""
+    shares: tuple[float, ...] = ()
+    """Share of each region in the photo."""
 
 
 class StyleTargets(NamedTuple):
@@ -47,11 +56,17 @@ def batch(picture: Array) -> Tensor:
 
 
 def content_targets(
-    network: VGG19, settings: Settings, content: Array, tiles: Sequence[Tile], weights: Array | None = None
+    network: VGG19,
+    settings: Settings,
+    content: Array,
+    tiles: Sequence[Tile],
+    weights: Array | None = None,
+    masks: Array | None = None,
 ) -> ContentTargets:
     """Return the targets of a photo (H, W, 3) in 0..255, evaluated in ``tiles``.
 
-    ``weights`` (H, W), of mean 1 or more, says how much each place counts; None: all alike.
+    ``weights`` (H, W), of mean 1 or more, says how much each place counts; None: all alike. ``masks`` (h, w, regions)
+    are those of regions, of sum 1; None: there are none.
     """
     mean_weight = 1.0 if weights is None else float(weights.mean())
     size, layers = size_of(content), tuple(dict(settings.content_layers))
@@ -71,7 +86,27 @@ def content_targets(
         sum(_strength(target, size, name, weight) for target, weight in targets) / mean_weight
         for name, targets in zip(layers, zip(*parts, strict=True), strict=True)
     )
-    return ContentTargets(size, tuple(parts), strengths, mean_weight - 1.0)
+    regions = tuple(_region_masks(masks, settings, size, tile, network.dtype) for tile in tiles)
+    shares = () if masks is None else tuple(masks.mean(axis=(0, 1)).tolist())
+    return ContentTargets(size, tuple(parts), strengths, mean_weight - 1.0, regions, shares)
+
+
+def _region_masks(masks: Array | None, settings: Settings, size: Size, tile: Tile, dtype: Any) -> dict[str, Tensor]:
+    """Return the masks (1, h, w, regions) in a tile's owned part, each of mean 1 over the picture, by layer."""
+    found: dict[str, Tensor] = {}
+    if masks is None:
+        return found
+    for name in region_layers(settings):
+        step = stride(name)
+        whole = resize(masks, (-(-size.width // step), -(-size.height // step))).clip(0.0, 1.0)
+        whole /= np.maximum(whole.mean(axis=(0, 1)), _LEAST_SHARE)
+        (rows, columns), (top, bottom, left, right) = tile.window, tile.owned
+        high, wide = (
+            slice(-(-(begin + first) // step), -(-(begin + last) // step))
+            for begin, first, last in ((rows.start, top, bottom), (columns.start, left, right))
+        )
+        found[name] = tf.cast(whole[np.newaxis, high, wide], dtype)
+    return found
 
 
 def _at_layer(weights: Array | None, tile: Tile, layer: str, dtype: Any) -> Tensor:
@@ -87,8 +122,10 @@ def _at_layer(weights: Array | None, tile: Tile, layer: str, dtype: Any) -> Tens
     return tf.cast(means[np.newaxis, :, :, np.newaxis], dtype)
 
 
-def style_targets(network: VGG19, settings: Settings, style: Array, tiles: Sequence[Tile]) -> StyleTargets:
-    """Return the targets of a painting (H, W, 3) in 0..255, evaluated in ``tiles``."""
+def style_targets(
+    network: VGG19, settings: Settings, style: Array, tiles: Sequence[Tile], masks: Array | None = None
+) -> StyleTargets:
+    """Return the targets of a painting (H, W, 3) in 0..255, evaluated in ``tiles``, with ``masks`` of its regions."""
     size = size_of(style)
     terms = [term for term in active_terms(settings) if term.target == "style"]
     places = dict.fromkeys(name for term in terms for name in term.places(settings))
@@ -96,12 +133,13 @@ def style_targets(network: VGG19, settings: Settings, style: Array, tiles: Seque
     measures: dict[tuple[str, str], Tensor] = {}
     for tile in tiles:
         region = Region(size, tile.owned)
+        regions = _region_masks(masks, settings, size, tile, network.dtype)
 
         # Measured as the network computes a layer: all features at once would fill the memory.
-        def hook(name: str, features: Tensor, region: Region = region) -> Tensor:
+        def hook(name: str, features: Tensor, region: Region = region, regions: Any = regions) -> Tensor:
             for term in terms:
                 if name in term.places(settings):
-                    share = term.measure(features, View(name, region, settings))[1]
+                    share = term.measure(features, View(name, region, settings, masks=regions.get(name)))[1]
                     key = (term.name, name)
                     measures[key] = measures[key] + share if key in measures else share
             if name in strengths:

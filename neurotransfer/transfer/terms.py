@@ -17,7 +17,7 @@ from neurotransfer.transfer.losses import (
     inside,
     mean,
     range_loss,
-    second_moment,
+    second_moments,
     squared_distance,
     style_loss,
     total_variation,
@@ -29,6 +29,9 @@ from neurotransfer.vgg.network import Tensor
 
 PIXELS = "pixels"
 """What stands in place of a layer for terms that read the picture itself."""
+
+_REGION_LAYERS = ("conv1_1", "conv2_1")
+"""They see no further than a stroke; deeper ones look across the border of a region."""
 
 
 class Region(NamedTuple):
@@ -53,6 +56,9 @@ class View(NamedTuple):
     settings: Settings
     target: tuple[Tensor, Tensor] | None = None
     """For terms that compare with the content: the photo's features in the same part, and each position's weight."""
+    masks: Tensor | None = None
+    """For terms that compare with the style: the masks of regions in the same part, (1, h, w, regions), each of mean 1
+    over the picture."""
 
     @property
     def part(self) -> Tensor | None:
@@ -113,8 +119,8 @@ def _distance(features: Tensor, view: View) -> tuple[Tensor, Tensor]:
 
 
 def _gram(features: Tensor, view: View) -> tuple[Tensor, Tensor]:
-    features, moment = second_moment(features, view.part)
-    return features, mean(moment, view.positions * features.shape[-1])
+    features, moments = second_moments(features, view.part, view.masks)
+    return features, mean(moments, view.positions * features.shape[-1])
 
 
 def _variation(pixels: Tensor, view: View) -> tuple[Tensor, Tensor]:
@@ -131,16 +137,19 @@ def _content(squares: Sequence[Tensor], limits: Sequence[Any], weights: Sequence
     return combine([weight * content_loss(square, form, limit) for square, limit, weight in rows], form)
 
 
-def _whitened(gram: Tensor, settings: Settings) -> tuple[Tensor] | tuple[Tensor, Whitening]:
-    return (gram, whiten(gram, settings.whitening)) if settings.whitening else (gram,)
+def _whitened(grams: Tensor, settings: Settings) -> tuple[Tensor] | tuple[Tensor, Whitening]:
+    return (grams, whiten(grams[0], settings.whitening)) if settings.whitening else (grams,)
 
 
 def _style(grams: Sequence[Tensor], targets: Sequence[Any], weights: Sequence[Tensor], settings: Settings) -> Tensor:
+    """``weights`` of a layer are those of the whole picture and of its regions, (1 + regions,)."""
     form = settings.objective
-    rows = zip(grams, targets, weights, strict=True)
     losses = []
-    for gram, (target, *metric), weight in rows:
-        losses.append(weight * style_loss(gram, target, metric[0] if metric else None, form))
+    for found, (wanted, *metric), shares in zip(grams, targets, weights, strict=True):
+        rows = zip(tf.unstack(found), tf.unstack(wanted), tf.unstack(shares), strict=True)
+        losses += [
+            share * style_loss(gram, target, metric[0] if metric else None, form) for gram, target, share in rows
+        ]
     return combine(losses, form)
 
 
@@ -151,10 +160,25 @@ def _as_it_is(measures: Sequence[Tensor], *_: Any) -> Tensor:
 
 TERMS = (
     Term("content", "content_weight", "content_layers", "content", _distance, _content, ("objective",)),
-    Term("style", "style_weight", "style_layers", "style", _gram, _style, ("objective", "whitening"), _whitened),
+    Term(
+        "style",
+        "style_weight",
+        "style_layers",
+        "style",
+        _gram,
+        _style,
+        ("objective", "whitening", "by_brightness"),
+        _whitened,
+    ),
     Term("tv", "tv_weight", None, None, _variation, _as_it_is, ("border_tv",)),
     Term("range", "range_weight", None, None, _range, _as_it_is),
 )
+
+
+def region_layers(settings: Settings) -> tuple[str, ...]:
+    """Return the names of the style layers that are compared by region, too."""
+    layers = dict(settings.style_layers) if settings.by_brightness and settings.style_weight else ()
+    return tuple(name for name in layers if name in _REGION_LAYERS)
 
 
 def active_terms(settings: Settings) -> tuple[Term, ...]:

@@ -11,6 +11,7 @@ from neurotransfer.transfer.losses import (
     content_loss,
     gram,
     range_loss,
+    second_moments,
     similarity_to_distance,
     squared_distance,
     style_loss,
@@ -46,6 +47,26 @@ def test_gram_gradient_against_finite_differences(features):
         nudge[place] = 1e-6
         difference = gram(tf.constant(features + nudge)) - gram(tf.constant(features - nudge))
         assert found[place] == pytest.approx(np.sum(difference.numpy() * upstream) / 2e-6, rel=1e-5)
+
+
+@pytest.mark.parametrize("part", [None, (1, 4, 2, 7)])
+def test_moments_of_masks_and_their_gradient(features, part):
+    top, bottom, left, right = part or (0, 5, 0, 7)
+    masks = np.random.default_rng(3).uniform(size=(1, bottom - top, right - left, 2))
+    upstream = np.random.default_rng(2).normal(size=(3, 4, 4))
+    values, owned = tf.constant(features), None if part is None else tf.constant(part)
+    with tf.GradientTape() as tape:
+        tape.watch(values)
+        moments = second_moments(values, owned, tf.constant(masks))[1]
+        product = tf.reduce_sum(moments * upstream)
+    inner = features[:, top:bottom, left:right]
+    factors = np.concatenate([np.ones_like(masks[..., :1]), masks], axis=-1)
+    assert relative(moments, np.einsum("bhwk,bhwi,bhwj->kij", factors, inner, inner)) < 1e-12
+    assert relative(moments[1], moments[0]) > 0.1
+    expected = np.zeros_like(features)
+    both = upstream + upstream.transpose(0, 2, 1)
+    expected[:, top:bottom, left:right] = np.einsum("bhwk,bhwi,kij->bhwj", factors, inner, both)
+    assert relative(tape.gradient(product, values), expected) < 1e-12
 
 
 @pytest.mark.parametrize("border", [1.0, 7.0])

@@ -49,6 +49,7 @@ def differences(found, expected):
         (Settings(pooling="max", padding="zeros", whitening=0.25, objective="norm"), (203, 149), 18_000),
         (DEEP, (337, 64), 15_000),
         (Settings(likeness=0.95), (131, 250), 14_000),
+        (Settings(by_brightness=0.5), (250, 131), 14_000),
         (Settings(content_layers=(("conv2_2", 1.0),), style_layers=(("conv1_1", 1.0),)), (99, 65), 1_500),
     ],
 )
