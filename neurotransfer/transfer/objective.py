@@ -183,10 +183,9 @@ class Objective:
         self._terms = [term.name for term in graphs.terms]
         self._size = tf.constant(content.size, tf.int64)
         layers = dict(settings.content_layers)
-        masks: Sequence[dict[str, Any]] = content.masks or [{}] * len(content.features)
         self._features = [
-            Features(dict(zip(layers, found, strict=True)), by_layer)
-            for found, by_layer in zip(content.features, masks, strict=True)
+            Features(dict(zip(layers, found, strict=True)), masks)
+            for found, masks in zip(content.features, content.masks, strict=True)
         ]
         limits = [_NO_LIMIT for _ in settings.content_layers]
         if settings.likeness:
@@ -240,19 +239,12 @@ class Objective:
 
 def _region_weights(term: Term, settings: Settings, shares: Sequence[float]) -> Iterator[Tensor]:
     """Yield the weight of each layer of a term; those of the style are divided among the picture and its regions."""
-    split = region_layers(settings) if shares else ()
-    apart = settings.by_brightness
     if not term.layers:
         return
+    apart, split = settings.by_brightness, region_layers(settings) if shares else ()
     for name, weight in zip(term.places(settings), term.layer_weights(settings), strict=True):
-        if term.target != "style":
-            yield tf.constant(weight, tf.float32)
-        elif name in split:
-            yield tf.constant(
-                [weight * part for part in (1.0 - apart, *(apart * share for share in shares))], tf.float32
-            )
-        else:
-            yield tf.constant([weight], tf.float32)
+        parts = [1.0 - apart, *(apart * share for share in shares)] if name in split else [1.0]
+        yield tf.constant([weight * part for part in parts] if term.target == "style" else weight, tf.float32)
 
 
 def _open_spec(value: Any) -> Any:

@@ -32,13 +32,13 @@ class ContentTargets(NamedTuple):
     position counts, (1, h, w, 1)."""
     strengths: tuple[float, ...]
     """Mean square of the features at each content layer, places weighted."""
-    surplus: float = 0.0
+    surplus: float
     """How far the mean weight of a place is above 1: what is protected counts on top."""
-    masks: tuple[dict[str, Any], ...] = ()
+    masks: tuple[dict[str, Any], ...]
     """For each tile, at each layer whose style is compared by region, the masks of its owned part, (1, h, w, regions).
     Each has mean 1 over the picture."""
-    shares: tuple[float, ...] = ()
-    """Share of each region in the photo."""
+    shares: tuple[float, ...]
+    """Share of each region in the photo; empty without regions."""
 
 
 class StyleTargets(NamedTuple):
@@ -86,23 +86,31 @@ def content_targets(
         sum(_strength(target, size, name, weight) for target, weight in targets) / mean_weight
         for name, targets in zip(layers, zip(*parts, strict=True), strict=True)
     )
-    regions = tuple(_region_masks(masks, settings, size, tile, network.dtype) for tile in tiles)
+    whole = _masks_by_layer(masks, settings, size)
+    regions = tuple(_in_tile(whole, tile, network.dtype) for tile in tiles)
     shares = () if masks is None else tuple(masks.mean(axis=(0, 1)).tolist())
     return ContentTargets(size, tuple(parts), strengths, mean_weight - 1.0, regions, shares)
 
 
-def _region_masks(masks: Array | None, settings: Settings, size: Size, tile: Tile, dtype: Any) -> dict[str, Tensor]:
-    """Return the masks (1, h, w, regions) in a tile's owned part, each of mean 1 over the picture, by layer."""
-    found: dict[str, Tensor] = {}
+def _masks_by_layer(masks: Array | None, settings: Settings, size: Size) -> dict[str, Array]:
+    """Return the masks of a whole picture of ``size`` at each layer that has regions, each of mean 1."""
+    found: dict[str, Array] = {}
     if masks is None:
         return found
     for name in region_layers(settings):
         step = stride(name)
         whole = resize(masks, (-(-size.width // step), -(-size.height // step))).clip(0.0, 1.0)
-        whole /= np.maximum(whole.mean(axis=(0, 1)), _LEAST_SHARE)
-        (rows, columns), (top, bottom, left, right) = tile.window, tile.owned
+        found[name] = whole / np.maximum(whole.mean(axis=(0, 1)), _LEAST_SHARE)
+    return found
+
+
+def _in_tile(masks: dict[str, Array], tile: Tile, dtype: Any) -> dict[str, Tensor]:
+    """Return the masks (1, h, w, regions) of a tile's owned part, by layer."""
+    (rows, columns), (top, bottom, left, right) = tile.window, tile.owned
+    found = {}
+    for name, whole in masks.items():
         high, wide = (
-            slice(-(-(begin + first) // step), -(-(begin + last) // step))
+            slice(-(-(begin + first) // stride(name)), -(-(begin + last) // stride(name)))
             for begin, first, last in ((rows.start, top, bottom), (columns.start, left, right))
         )
         found[name] = tf.cast(whole[np.newaxis, high, wide], dtype)
@@ -131,9 +139,10 @@ def style_targets(
     places = dict.fromkeys(name for term in terms for name in term.places(settings))
     strengths = dict.fromkeys(dict(settings.content_layers) if settings.likeness else (), 0.0)
     measures: dict[tuple[str, str], Tensor] = {}
+    whole = _masks_by_layer(masks, settings, size)
     for tile in tiles:
         region = Region(size, tile.owned)
-        regions = _region_masks(masks, settings, size, tile, network.dtype)
+        regions = _in_tile(whole, tile, network.dtype)
 
         # Measured as the network computes a layer: all features at once would fill the memory.
         def hook(name: str, features: Tensor, region: Region = region, regions: Any = regions) -> Tensor:
