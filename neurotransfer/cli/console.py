@@ -1,6 +1,7 @@
 """Standard streams. Every message is one line on the terminal, also where a file name contains line ends."""
 
 import io
+import json
 import logging
 import os
 import sys
@@ -36,11 +37,16 @@ class _OneLine(logging.Formatter):
         return one_line(record.message)
 
 
-def log_to_stderr(*, quiet: bool, verbose: bool) -> None:
-    """Show the package's log on standard error, a message a line."""
+class _Event(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return json.dumps({"event": "message", "job": 0, "level": record.levelno, "text": record.getMessage()})
+
+
+def log_to_stderr(*, quiet: bool, verbose: bool, events: bool = False) -> None:
+    """Show the package's log on standard error, a message a line; ``events``: as JSON."""
     level = logging.ERROR if quiet else logging.DEBUG if verbose else logging.INFO
     handler = logging.StreamHandler()
-    handler.setFormatter(_OneLine())
+    handler.setFormatter(_Event() if events else _OneLine())
     logging.basicConfig(handlers=[handler])
     logging.getLogger("neurotransfer").setLevel(level)
 

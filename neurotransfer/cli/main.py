@@ -7,7 +7,6 @@ import signal
 import sys
 import time
 from copy import copy
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,8 @@ from neurotransfer.cli.options import (
     message_options,
     objective_options,
     option,
-    output_options,
+    output_option,
+    result_options,
     run_options,
     save_every_option,
     to_settings,
@@ -30,7 +30,7 @@ from neurotransfer.cli.options import (
 from neurotransfer.cli.weights import doctor, weights
 from neurotransfer.system.errors import InputError, NeurotransferError, reason_of
 from neurotransfer.system.signals import raising_signals
-from neurotransfer.transfer.settings import INITS, PROTECTS
+from neurotransfer.transfer.settings import PROTECTS
 
 if TYPE_CHECKING:
     from neurotransfer.runs.job import Prepared
@@ -57,7 +57,8 @@ def cli() -> None:
 @option("-c", "--content", section="Input", common=True, type=PATH, show_default="a shipped photo", help="The photo.")
 @option("-s", "--style", section="Input", common=True, type=PATH, show_default="a shipped painting",
         help="The painting.")  # fmt: skip
-@output_options
+@output_option
+@result_options
 @objective_options
 @run_options
 @message_options
@@ -65,45 +66,21 @@ def run(
     content: Path | None,
     style: Path | None,
     output: str,
-    overwrite: bool,
-    time_budget: float | None,
-    max_memory: float | None,
-    max_pixels: int | None,
-    preset: str,
-    weights: str | None,
     quiet: bool,
     verbose: bool,
+    progress: str,
     as_json: bool,
     **given: Any,
 ) -> None:
     """Paint one photo in the style of one picture."""
     begun = time.monotonic()
-    log_to_stderr(quiet=quiet, verbose=verbose)
-    if given["paper"] and given["size"] is not None:
-        raise InputError("--print sets the size; give it or --size, not both.")
+    log_to_stderr(quiet=quiet, verbose=verbose, events=progress == "json")
 
-    from neurotransfer.runs.inputs import Inputs, OutputOptions
-    from neurotransfer.runs.job import Job, prepare
+    from neurotransfer.cli.jobs import to_job
+    from neurotransfer.runs.job import prepare
 
-    options = OutputOptions(**{field.name: given.pop(field.name) for field in fields(OutputOptions)})
-    start, mask = _file_of(given, "init", INITS), _file_of(given, "protect", PROTECTS)
-    job = Job(
-        Inputs.of(content, *([style] if style else []), start=start, protect=mask),
-        to_settings(preset, given),
-        output,
-        options,
-        overwrite=overwrite,
-        weights=weights,
-        max_memory=max_memory,
-        max_pixels=max_pixels,
-        time_budget=time_budget,
-    )
-    _paint(prepare(job), begun, quiet=quiet, as_json=as_json)
-
-
-def _file_of(given: dict[str, Any], option: str, choices: tuple[str, ...]) -> Path | None:
-    """Take an option that may name a file out of ``given`` if it does."""
-    return None if given[option] in (None, *choices) else Path(given.pop(option))
+    job = to_job(content, style, output, given)
+    _paint(prepare(job), begun, quiet=quiet, progress=progress, as_json=as_json)
 
 
 def _refuse(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
@@ -148,6 +125,7 @@ def resume(
     max_memory: float | None,
     quiet: bool,
     verbose: bool,
+    progress: str,
     as_json: bool,
 ) -> None:
     """Resume an interrupted run, or extend a finished one.
@@ -156,20 +134,20 @@ def resume(
     is byte for byte that of an uninterrupted run.
     """
     begun = time.monotonic()
-    log_to_stderr(quiet=quiet, verbose=verbose)
+    log_to_stderr(quiet=quiet, verbose=verbose, events=progress == "json")
 
     from neurotransfer.runs.resume import prepare_resumed
 
     prepared = prepare_resumed(folder, more=more, max_memory=max_memory, save_every=save_every)
-    _paint(prepared, begun, quiet=quiet, as_json=as_json)
+    _paint(prepared, begun, quiet=quiet, progress=progress, as_json=as_json)
 
 
-def _paint(prepared: "Prepared", begun: float, *, quiet: bool, as_json: bool) -> None:
-    from neurotransfer.cli.progress import progress
+def _paint(prepared: "Prepared", begun: float, *, quiet: bool, progress: str, as_json: bool) -> None:
+    from neurotransfer.cli.progress import step_progress
     from neurotransfer.runs.runner import run_job
     from neurotransfer.system.tensorflow import load_tensorflow
 
-    with progress(prepared.steps, quiet=quiet) as on_step:
+    with step_progress(prepared, "none" if quiet else progress) as on_step:
         result = run_job(prepared, on_step, setup=load_tensorflow)
     if as_json:
         click.echo(json.dumps({"picture": str(result.picture), **result.run_log}))
@@ -201,7 +179,9 @@ def evaluate(
 
     Each picture is measured at its own size, or at --size if given. Losses include their weights, as in a run.
     """
-    mask = _file_of(given, "protect", PROTECTS)
+    from neurotransfer.cli.jobs import file_of
+
+    mask = file_of(given, "protect", PROTECTS)
     settings = to_settings(preset, given)
     side = given["size"] if isinstance(given["size"], int) else None
 

@@ -25,6 +25,9 @@ from neurotransfer.transfer.settings import (
     Settings,
 )
 
+PROGRESS = ("auto", "bar", "lines", "json", "none")
+"""How progress is shown."""
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _METAVARS: dict[Any, str] = {float: "X", int: "N"}  # as in docs/settings.md
@@ -88,10 +91,12 @@ max_memory_option = option(
     help="Memory to stay below: 2G, 800M.",
 )  # fmt: skip
 
-output_options = _stack(
-    option("-o", "--output", section="Output", common=True, type=PathType(str), metavar="PATH",
-           default="output/", show_default=True,
-           help="A folder, in which the run gets its own, or a file name (.png .jpg .webp .tif)."),
+output_option = option(
+    "-o", "--output", section="Output", common=True, type=PathType(str), metavar="PATH",
+    default="output/", show_default=True,
+    help="A folder, in which the run gets its own, or a file name (.png .jpg .webp .tif).",
+)  # fmt: skip
+result_options = _stack(
     option("--overwrite", section="Output", common=True, is_flag=True, help="Replace an existing result."),
     option("--print", "paper", section="Output", common=True, type=Choice(PAPERS),
            metavar="SHEET", help=f"Sheet to fill; sets the size, enlarging if needed: {', '.join(PAPERS)}."),
@@ -106,7 +111,7 @@ output_options = _stack(
            show_default="20 in a folder, 0 for a file", help="Steps between saved snapshots; 0 for none."),
     save_every_option,
 )  # fmt: skip
-"""Options that decide what is written, and where."""
+"""Options that decide what is written."""
 
 objective_options = _stack(
     option("--preset", section="Look", common=True, type=Choice(PRESETS, PRESET_ALIASES), default="default",
@@ -179,8 +184,10 @@ as_json_option = option(
 message_options = _stack(
     option("-q", "--quiet", common=True, is_flag=True, help="Print errors only."),
     option("-v", "--verbose", is_flag=True, help="Print what is decided, and why."),
+    option("--progress", type=Choice(PROGRESS), default="auto", show_default=True,
+           help="How progress is shown on standard error; json: one object a line. auto: a bar on a terminal."),
     as_json_option,
-)
+)  # fmt: skip
 """Options that decide what is printed."""
 
 
