@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from neurotransfer.image_io.exif import filter_exif
-from neurotransfer.image_io.reading import Picture
 from neurotransfer.runs.inputs import DEFAULT_INPUTS, DEFAULT_OPTIONS, Inputs, OutputOptions, Pictures
 from neurotransfer.runs.print_sizes import long_side_on
 from neurotransfer.runs.run_folder import OutputPaths, claim_output, run_name
@@ -106,7 +105,7 @@ def prepare(
     """
     begun = time.monotonic()
     pictures = _open(job)
-    job = _sized_for_paper(job, pictures.content)
+    job = sized_for_paper(job, Size(*pictures.content.size))
     protection = find_protection(pictures.content, job.settings, pictures.protect)
     plan = previous.plan if previous else None
     if plan is None:
@@ -161,11 +160,12 @@ def _open(job: Job) -> Pictures:
     return pictures._replace(content=content)
 
 
-def _sized_for_paper(job: Job, content: Picture) -> Job:
+def sized_for_paper(job: Job, content: Size) -> Job:
+    """Return the job with the size that its sheet of paper has for a photo of size ``content``, if it has a sheet."""
     options = job.options
     if options.paper is None or options.resolution is None:
         return job
-    side = long_side_on(options.paper, options.resolution, content.size)
+    side = long_side_on(options.paper, options.resolution, content)
     return replace(job, settings=replace(job.settings, size=side, enlarge=True))
 
 

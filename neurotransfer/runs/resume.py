@@ -81,7 +81,7 @@ def _prepare(folder: Path, lock: FolderLock, more: int | None, max_memory: float
     every = DEFAULT_SNAPSHOT_EVERY if job.options.snapshot_every is None else job.options.snapshot_every
     previous = PreviousRun(_kept_plan(info, max_memory), checkpoint, dict(state.record))
     prepared = prepare(job, claimed=in_folder(folder, every, lock, overwrite=True), previous=previous)
-    _check_inputs(info, prepared.info)
+    require_same_inputs(info, prepared.info)
     content, *styles = (Size(*picture.size) for picture in (prepared.pictures.content, *prepared.pictures.styles))
     try:
         info.plan.require_fit(info.settings, content, styles)
@@ -129,7 +129,7 @@ def _kept_plan(info: RunInfo, max_memory: float | None) -> Plan | None:
     return info.plan
 
 
-def _check_inputs(before: RunInfo, now: RunInfo) -> None:
+def require_same_inputs(before: RunInfo, now: RunInfo) -> None:
     """Raise `InputError` unless the files are those that the run began with."""
     pairs = [(earlier, found.sha256, found.path.name) for earlier, found in zip(before.inputs, now.inputs, strict=True)]
     weights = InputFile(before.weights.path, before.weights.sha256)

@@ -207,10 +207,11 @@ def _check_writable(folder: Path) -> None:
 
 def run_name(content: Path, style: Path) -> str:
     """Return ``<content>-<style>`` from two picture files' names."""
-    return f"{_cut(content.stem)}-{_cut(style.stem)}"
+    return f"{cut_name(content.stem)}-{cut_name(style.stem)}"
 
 
-def _cut(stem: str) -> str:
+def cut_name(stem: str) -> str:
+    """Return a picture file's name, cut where it is too long to be part of another name."""
     while len(os.fsencode(stem)) > MAX_STEM_BYTES:  # a letter may have four bytes
         stem = stem[:-1]
     return stem

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,11 +31,18 @@ class Result:
     run_log: dict[str, Any]
 
 
-def run_job(prepared: Prepared, on_step: OnStep | None = None, *, setup: Callable[[], None] | None = None) -> Result:
+def run_job(
+    prepared: Prepared,
+    on_step: OnStep | None = None,
+    *,
+    setup: Callable[[], None] | None = None,
+    stop: StopRequest | None = None,
+) -> Result:
     """Paint, record every step, and call ``on_step`` with each.
 
-    ``setup`` is called before TensorFlow is imported, which takes seconds, during which a signal is kept. Whatever ends
-    the run early, the picture of the last good step and the run log are saved first.
+    ``setup`` is called before TensorFlow is imported, which takes seconds, during which a signal is kept. ``stop`` is
+    where a request to end is noted; None: signals are noted. Whatever ends the run early, the picture of the last good
+    step and the run log are saved first.
 
     Raises:
         RunInterruptedError: SIGINT, SIGTERM or SIGHUP arrived.
@@ -42,7 +50,7 @@ def run_job(prepared: Prepared, on_step: OnStep | None = None, *, setup: Callabl
             that never should.
     """
     try:
-        with deferred_signals() as stop:
+        with nullcontext(stop) if stop else deferred_signals() as stop:
             record = prepared.previous.record if prepared.previous else None
             photo, found = prepared.pictures.content, prepared.protection.to_json()
             recorder = Recorder(prepared.paths, prepared.info, photo, record, found)

@@ -164,6 +164,6 @@ class Session:
         if self._given is not None:
             missing = sorted(set(layers) - set(self._given.layers))
             raise InputError(f"The weights of {', '.join(layers)} were expected, found none of {', '.join(missing)}.")
-        self._loaded = load_weights(self._source.path if self._source else self._choice, layers)
-        self._source, self._layers = self._loaded.source, layers
-        return self._loaded
+        loaded = load_weights(self._source.path if self._source else self._choice, layers)
+        self._loaded, self._source, self._layers = loaded, loaded.source, layers
+        return loaded  # another thread, which prepares the next picture, may load others meanwhile
