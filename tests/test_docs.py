@@ -81,6 +81,10 @@ def test_every_printed_pytest_command_selects_tests():
 def test_every_command_of_the_readme_runs(command, photo, painting, tmp_path):
     shutil.copy(photo, tmp_path / "photo.jpg")  # Pillow looks at the content, not at the name
     shutil.copy(painting, tmp_path / "painting.jpg")
+    for name in ("photo.jpg", "painting.jpg"):
+        folder = tmp_path / f"{name.removesuffix('.jpg')}s"
+        folder.mkdir()
+        shutil.copy(tmp_path / name, folder / name)
     printed = list(commands())
     assert len(printed) > 6
     quick = {"NEUROTRANSFER_STEPS": "1", "NEUROTRANSFER_SNAPSHOT_EVERY": "0", "NEUROTRANSFER_DPI": "20"}
@@ -89,19 +93,55 @@ def test_every_command_of_the_readme_runs(command, photo, painting, tmp_path):
         assert done.returncode == 0, f"{arguments}: {done.stderr}"
 
 
-def test_the_batch_loop_of_the_readme(tmp_path, photo, painting):
-    (loop,) = re.findall(r"```sh\n(mkdir -p painted.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+BATCH_PAGE = (ROOT / "docs" / "batch.md").read_text()
+
+
+@pytest.fixture
+def shell(tmp_path, photo, painting):
+    """Run a script beside a folder with a photo and a file that is none."""
     photos = tmp_path / "photos"
     photos.mkdir()
-    shutil.copy(photo, photos / "a good one.jpg")
+    shutil.copy(photo, photos / "good.jpg")
     (photos / "bad.jpg").write_text("nothing")
     shutil.copy(painting, tmp_path / "painting.jpg")
     environment = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "NEUROTRANSFER_STEPS": "1"}
-    done = subprocess.run(
-        ["bash", "-c", loop], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "failed: photos/bad.jpg\n"
+
+    def run(script: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+        )
+
+    return run
+
+
+def test_the_loop_of_the_manual(shell, tmp_path):
+    (tmp_path / "photos" / "good.jpg").rename(tmp_path / "photos" / "a good one.jpg")
+    (loop,) = re.findall(r"```sh\n(mkdir -p painted.*?)```", BATCH_PAGE, flags=re.DOTALL)
+    done = shell(loop)
+    assert (done.returncode, done.stdout) == (0, "failed: photos/bad.jpg\n")
     assert [path.name for path in (tmp_path / "painted").iterdir()] == ["a good one.png"]
+
+
+def test_the_xargs_of_the_manual(shell, tmp_path):
+    (line,) = re.findall(r"```sh\n(find .*xargs.*)\n```", BATCH_PAGE)
+    assert shell(line).returncode == 123  # one of them failed
+    assert [path.parent.name for path in (tmp_path / "twice").glob("*/final.png")] == ["good-painting"]
+
+
+def test_the_makefile_of_the_manual(shell, tmp_path):
+    (text,) = re.findall(r"```make\n(.*?)```", BATCH_PAGE, flags=re.DOTALL)
+    (tmp_path / "Makefile").write_text(text)
+    assert shell("make -j2 -k").returncode == 2
+    assert [path.name for path in (tmp_path / "made").iterdir()] == ["good.png"]
+    (tmp_path / "photos" / "bad.jpg").unlink()
+    assert shell("make -j2").returncode == 0
+
+
+def test_the_list_of_the_readme(shell, tmp_path):
+    (line,) = re.findall(r"^(find .*neurotransfer batch - .*?) +#", (ROOT / "README.md").read_text(), flags=re.M)
+    done = shell(line)
+    assert done.returncode == 1, done.stderr
+    assert [path.name for path in (tmp_path / "found").glob("*.png")] == ["good-painting.png"]
 
 
 def test_the_example_runs(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import neurotransfer
 
 PACKAGE = Path(neurotransfer.__file__).parent
-FLOORS = (("system",), ("vgg", "image_io", "detect"), ("transfer",), ("runs",), ("cli",))
+FLOORS = (("system",), ("vgg", "image_io", "detect"), ("transfer",), ("runs",), ("batch",), ("cli",))
 """The folders, lowest floor first; rooms of one floor do not know each other."""
 
 

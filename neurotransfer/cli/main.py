@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from neurotransfer.cli.batch import batch
 from neurotransfer.cli.console import echo_line, log_to_stderr, one_line, prepare_streams, report
 from neurotransfer.cli.help import SectionCommand
 from neurotransfer.cli.option_types import PATH
@@ -206,6 +207,7 @@ def evaluate(
         click.echo("  ".join([f"{row['file']:{width}}", *(f"{row[term]:10.4g}" for term in terms)]))
 
 
+cli.add_command(batch)
 cli.add_command(weights)
 cli.add_command(doctor)
 

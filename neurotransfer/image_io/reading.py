@@ -82,7 +82,7 @@ def read_picture(path: Path, max_pixels: int | None = None) -> Picture:
     begin, budget = b"", Budget(path, max_pixels)
     try:
         check_file(path, max(MAX_FILE_BYTES, 8 * (max_pixels or 0)))
-        with _quiet_pillow(), LimitedFile(path) as file:
+        with quiet_pillow(), LimitedFile(path) as file:
             begin = file.peek(BEGIN)[:BEGIN]
             formats = find_formats(path, begin)
             if begin[:4] in MAGIC_NUMBERS and (deep := _read_deep_tiff(path, file, budget)):
@@ -193,7 +193,7 @@ def _unreadable(path: Path, begin: bytes, error: Exception) -> InputError:
 
 
 @contextmanager
-def _quiet_pillow() -> Iterator[None]:
+def quiet_pillow() -> Iterator[None]:
     """Switch off Pillow's warnings and logs about damaged files, and its limits of pixels and texts; we have others."""
     with _PROCESS_WIDE:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
