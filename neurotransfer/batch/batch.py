@@ -11,7 +11,7 @@ from queue import Empty
 
 from neurotransfer.batch.crew import Crew, Inbox, LocalCrew
 from neurotransfer.batch.painter import Event
-from neurotransfer.batch.records import FOLDER, Row, Summary
+from neurotransfer.batch.records import FOLDER, SUMMARIES, Row, Summary, require_ours
 from neurotransfer.batch.tasks import Task
 from neurotransfer.runs.job import Job
 from neurotransfer.system.errors import InputError, reason_of
@@ -47,6 +47,7 @@ def paint_all(
         InputError: the folder cannot be used, or another batch is at work in it.
         KeyboardInterrupt: a second signal came.
     """
+    require_ours(folder, SUMMARIES)
     hidden = folder / FOLDER
     try:
         hidden.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePath
 from typing import Any, Literal, Self
 
-from neurotransfer.system.errors import NeurotransferError
+from neurotransfer.system.errors import InputError, NeurotransferError
 from neurotransfer.system.facts import FactError, read_fields
 from neurotransfer.system.files import atomic_file
 
@@ -52,6 +52,14 @@ class Row:
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """Return the row of `dataclasses.asdict`; raises `FactError` for anything else."""
         return read_fields(cls, values, "the record")
+
+
+def require_ours(folder: Path, names: Iterable[str]) -> None:
+    """Raise `InputError` if files of these names are in a folder in which no batch was at work: they are the user's."""
+    if not (folder / FOLDER).is_dir():
+        for name in names:
+            if os.path.lexists(folder / name):
+                raise InputError(f"{folder / name} exists, and no batch made it; choose another --output.")
 
 
 def folded(name: str | PurePath) -> str:

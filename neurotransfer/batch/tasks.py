@@ -68,15 +68,25 @@ def make_tasks(wanted: Sequence[Wanted], template: Template, base: Job) -> list[
             "n": number,
         }
         names.append(each.output or template.name(values, each.content.below))
-    tasks = []
-    for number, (each, name) in enumerate(zip(wanted, told_apart(names), strict=True)):
-        if each.output and name != names[number]:
+    apart = told_apart(names)
+    for each, name in zip(wanted, apart, strict=True):
+        if each.output and name != each.output:
             raise InputError(f"{each.output} is to be made twice; give each row of the manifest its own output.")
+    return tasks_in(
+        template.folder, [each._replace(output=name) for each, name in zip(wanted, apart, strict=True)], base
+    )
+
+
+def tasks_in(folder: Path, wanted: Sequence[Wanted], base: Job) -> list[Task]:
+    """Return the tasks of results that all have an output of their own below a folder."""
+    tasks = []
+    for number, each in enumerate(wanted):
+        name = each.output or ""
         start, mask = (file.path if file else None for file in (base.inputs.start, base.inputs.protect))
         inputs = Inputs.of(each.content.path, each.style.path, start=start, protect=mask)
-        job = replace(base, inputs=inputs, settings=each.settings, output=str(template.folder / name))
+        job = replace(base, inputs=inputs, settings=each.settings, output=str(folder / name))
         row = Row(str(each.content.path), str(each.style.path), name)
-        tasks.append(Task(number, job, template.folder, row))
+        tasks.append(Task(number, job, folder, row))
     return tasks
 
 

@@ -140,7 +140,7 @@ def batch(
         report_plan(tasks, rows, seats, as_json=as_json)
         return
     mode = "none" if quiet else progress
-    rows, number = _paint(todo, rows, template.folder, seats, mode, verbose=verbose, fail_fast=fail_fast)
+    rows, number = paint(todo, rows, template.folder, seats, mode, verbose=verbose, fail_fast=fail_fast)
     report_rows(rows, template.folder, begun, quiet=quiet, as_json=as_json)
     failed = any(row.status == "failed" for row in rows)
     click.get_current_context().exit(128 + number if number else int(failed))
@@ -223,7 +223,7 @@ def _converted(row: "ManifestRow") -> dict[str, Any]:
     return found
 
 
-def _paint(
+def paint(
     tasks: "list[Task]", rows: "list[Row]", folder: Path, seats: int, mode: str, *, verbose: bool, fail_fast: bool
 ) -> "tuple[list[Row], int]":
     """Paint the tasks; return all rows and the number of the signal that ended it, or 0."""

@@ -28,6 +28,7 @@ from neurotransfer.cli.options import (
     save_every_option,
     to_settings,
 )
+from neurotransfer.cli.sweep import sweep
 from neurotransfer.cli.weights import doctor, weights
 from neurotransfer.system.errors import InputError, NeurotransferError, reason_of
 from neurotransfer.system.signals import raising_signals
@@ -208,6 +209,7 @@ def evaluate(
 
 
 cli.add_command(batch)
+cli.add_command(sweep)
 cli.add_command(weights)
 cli.add_command(doctor)
 
