@@ -21,6 +21,7 @@ PACKAGES = {
     "pillow": ("PIL.ImageCms", "PIL.ImageCms.createProfile('sRGB')"),
     "click": ("click", "click.Command"),
     "psutil": ("psutil", "psutil.virtual_memory()"),
+    "rich": ("rich", "rich.get_console()"),
     "pypng": ("png", "png.Writer"),
     "tifffile": ("tifffile", "tifffile.TiffWriter"),
     "filelock": ("filelock", "filelock.FileLock"),
