@@ -16,6 +16,14 @@ from neurotransfer.batch.painter import AHEAD, Event, painter
 from neurotransfer.batch.records import Row
 from neurotransfer.batch.tasks import Task
 from neurotransfer.system.cpu import cores
+from neurotransfer.system.memory import allowance
+
+_ONE_HEAP = {"MALLOC_ARENA_MAX": "1"}
+"""Has all threads allocate from one heap. With one for each, as glibc has it, what one gives back is of no use to the
+next: threads come and go with every picture, and after sixty the process would be a quarter larger."""
+
+_MEMORY_EACH = 2e9
+"""Bytes that a worker has at least by default; a picture of 512 pixels takes half of it."""
 
 Inbox = SimpleQueue[Any]
 """Where a crew puts what is told by its workers."""
@@ -64,7 +72,7 @@ class LocalCrew:
         share, level = shared_cores(self.seats)[seat], logging.getLogger("neurotransfer").level
         settings = sender, self._stop, share, level
         executor = self._executors[seat] = ProcessPoolExecutor(1, self._context, _begin, settings)
-        with _ignored_interrupts():  # the new process begins with this, and takes a second to say so itself
+        with _surroundings():
             future = executor.submit(_paint, task, ahead)
         sender.close()  # so that the receiver sees the end when the process ends
         threading.Thread(target=self._pass_on, args=(receiver,), daemon=True).start()
@@ -103,15 +111,19 @@ def shared_cores(seats: int) -> list[frozenset[int]]:
 
 
 @contextmanager
-def _ignored_interrupts() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _surroundings() -> Iterator[None]:
+    """What a new process begins with: no Ctrl-C, which it takes a second to refuse by itself, and one heap."""
+    added = {name: value for name, value in _ONE_HEAP.items() if name not in os.environ}
+    in_main = threading.current_thread() is threading.main_thread()
+    former = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main else None
+    os.environ.update(added)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, former)
+        for name in added:
+            del os.environ[name]
+        if in_main:
+            signal.signal(signal.SIGINT, former)
 
 
 class _PipeLink:
@@ -178,5 +190,8 @@ def _paint(task: Task, ahead: Task | None) -> Row:
 
 
 def default_seats() -> int:
-    """Return how many workers paint at once by default."""
-    return max(1, cores() // 4)
+    """Return how many workers paint at once by default: one for each core, where the memory allows.
+
+    On a core of its own, a picture of 256 pixels takes 1.4 times as long as on two, one of 512 pixels 1.7 times.
+    """
+    return max(1, min(cores(), int(allowance() / _MEMORY_EACH)))

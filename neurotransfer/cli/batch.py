@@ -82,7 +82,7 @@ _LIST = "-"
     common=True,
     type=click.IntRange(1, 1024),
     metavar="N",
-    show_default="one for every 4 cores",
+    show_default="one for each core",
     help="Pictures painted at once, each in a process of its own.",
 )
 @option("--fail-fast", section="Resources", is_flag=True, help="End at the first picture that fails.")

@@ -68,7 +68,7 @@ _NOT_VARIED = {*_NOT_REPEATED, "content", "content_layers", "style_layers", "coa
     section="Resources",
     type=click.IntRange(1, 1024),
     metavar="N",
-    show_default="one for every 4 cores",
+    show_default="one for each core",
     help="Pictures painted at once, each in a process of its own.",
 )
 @message_options
