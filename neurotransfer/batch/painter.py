@@ -86,7 +86,7 @@ class Painter:
 
     def _paint(self, task: Task, prepared: Prepared, link: Link) -> Row:
         records, number, stop = Records(task.folder), task.number + 1, StopRequest()
-        told = {"job": number, "content": task.row.content, "style": task.row.style, "output": str(task.output)}
+        told = {"job": number, "content": task.row.content, "style": task.row.style, "output": task.row.output}
         link.tell({"event": "start", **told, "size": prepared.plan.size, "steps": prepared.steps})
 
         def on_step(step: "Step") -> None:

@@ -129,7 +129,7 @@ def _lines(counter: Counter, tasks: Sequence[Task], level: int) -> Watch:
 
 def outcome(event: Event) -> str:
     """Return what became of a task as a line."""
-    what = f"{event['content']} x {event['style']}: {event['status']}"
+    what = f"{event['output']}: {event['status']}"
     if event["status"] == "painted":
         return f"{what} in {event['seconds']:.0f} s"
     return f"{what}: {event['reason']}"
@@ -156,8 +156,7 @@ def _bars(counter: Counter, tasks: Sequence[Task], level: int) -> Iterator[Watch
             if event["event"] == "message" and event["level"] >= level:
                 bars.console.print(one_line(_message(event, tasks)), markup=False, highlight=False)
             elif event["event"] == "start":
-                name = one_line(f"{event['content']} x {event['style']}")
-                running[event["job"]] = bars.add_task(name, total=event["steps"], note="")
+                running[event["job"]] = bars.add_task(one_line(event["output"]), total=event["steps"], note="")
             elif event["event"] == "step" and event["job"] in running:
                 left = event["seconds_left"]
                 note = "" if left is None else f"about {clock(left)} left"
