@@ -20,7 +20,7 @@ from neurotransfer.batch.records import Records, Row, place
 from neurotransfer.batch.tasks import Task, key_of, snapshots_of
 from neurotransfer.runs.job import Job, Prepared, PreviousRun, prepare
 from neurotransfer.runs.resume import require_same_inputs
-from neurotransfer.runs.run_folder import OutputPaths, release
+from neurotransfer.runs.run_folder import OutputPaths
 from neurotransfer.runs.runner import run_job
 from neurotransfer.runs.state import load_state
 from neurotransfer.system.errors import InputError, NeurotransferError, RunInterruptedError
@@ -70,8 +70,7 @@ class Painter:
         begun = time.monotonic()
         try:
             self._session = self._session or Session(task.job.weights)
-            prepared = self._prepared(task, self._session)
-            prepared = replace(prepared, begun=begun)
+            prepared = claim(task, replace(self._prepared(task, self._session), begun=begun))
             self._ahead = _Ahead(ahead, self._session) if ahead else None
             return self._paint(task, prepared, link)
         except RunInterruptedError as error:
@@ -147,12 +146,9 @@ class _Ahead:
         self._thread.start()
 
     def take(self, task: Task) -> Prepared | None:
-        """Return the task prepared if it is this one; else release what was claimed."""
+        """Return the task prepared, if it is this one and nothing was wrong with it."""
         self._thread.join()
-        if self._found is not None and task != self._task:
-            release(self._found.paths)
-            return None
-        return self._found
+        return self._found if task == self._task else None
 
     def _prepare(self, session: Session) -> None:
         try:
@@ -162,34 +158,38 @@ class _Ahead:
 
 
 def prepare_task(task: Task, session: Session) -> Prepared:
-    """Open and check everything that a task needs; continue what a batch left half done.
+    """Open and check everything that a task needs; continue what a batch left half done. Nothing is claimed yet.
 
     Raises:
         InputError: something cannot be used as given.
         NeurotransferError: the picture does not fit into the memory.
     """
     work = Records(task.folder).work_folder(task.row.output)
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"The folder {work.parent} cannot be made: {error.strerror}; choose another --output."
-        ) from None
     paths = OutputPaths(
         final=work / f"final{task.output.suffix}",
         snapshots=snapshots_of(task),
         snapshot_every=task.job.options.snapshot_every or 0,
         log=work / "run.json",
         overwrite=True,
-        lock=FolderLock(work),
     )
+    return _resumed(task.job, work, session, paths) or prepare(task.job, session=session, claimed=paths)
+
+
+def claim(task: Task, prepared: Prepared) -> Prepared:
+    """Return a prepared task with its folder for its own, which another worker may have been told to expect, too.
+
+    Raises:
+        InputError: the folder cannot be made, or another process works in it.
+    """
+    paths = prepared.paths
     try:
-        if paths.snapshot_every:
-            paths.snapshots.mkdir(parents=True, exist_ok=True)
-        return _resumed(task.job, work, session, paths) or prepare(task.job, session=session, claimed=paths)
-    except BaseException:
-        release(paths)
-        raise
+        for folder in (paths.folder, paths.snapshots if paths.snapshot_every else None):
+            if folder is not None:
+                folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"The folder of {task.output} cannot be made: {error.strerror}.") from None
+    assert paths.folder is not None
+    return replace(prepared, paths=replace(paths, lock=FolderLock(paths.folder)))
 
 
 def _resumed(job: Job, work: Path, session: Session, paths: OutputPaths) -> Prepared | None:
