@@ -8,6 +8,7 @@ import csv
 import hashlib
 import io
 import json
+import logging
 import os
 import time
 import unicodedata
@@ -20,6 +21,8 @@ from typing import Any, Literal, Self
 from neurotransfer.system.errors import InputError, NeurotransferError
 from neurotransfer.system.facts import FactError, read_fields
 from neurotransfer.system.files import atomic_file
+
+logger = logging.getLogger(__name__)
 
 FOLDER = ".neurotransfer"
 """Name of the hidden folder in a batch's output folder, with records and half-done work."""
@@ -120,7 +123,7 @@ class Summary:
     def __init__(self, folder: Path, rows: Sequence[Row]) -> None:
         self._folder = folder
         self._rows = list(rows)
-        self._next = 0.0
+        self._next, self._complained = 0.0, False
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -132,7 +135,12 @@ class Summary:
         self._rows[number] = row
         if time.monotonic() >= self._next:
             begun = time.monotonic()
-            self.write()
+            try:
+                self.write()
+            except NeurotransferError as error:  # the pictures count more; at the end it is tried again
+                if not self._complained:
+                    logger.warning("%s The batch goes on.", error)
+                self._complained = True
             self._next = begun + (time.monotonic() - begun) / _SHARE
 
     def write(self) -> None:

@@ -53,6 +53,16 @@ def test_the_summary_holds_every_row_in_both_files(tmp_path):
     assert (second["content"], second["status"], second["loss_total"]) == ("c,1.jpg", "waiting", "")
 
 
+def test_a_summary_that_cannot_be_written_ends_no_batch(tmp_path, caplog):
+    summary = Summary(tmp_path / "gone", [ROW, ROW])
+    summary.update(0, ROW)
+    summary._next = 0.0
+    summary.update(1, ROW)
+    assert len(caplog.records) == 1
+    with pytest.raises(NeurotransferError, match=r"batch\.json cannot be written"):
+        summary.write()
+
+
 def test_a_file_is_moved_but_not_over_another(tmp_path):
     source, output = tmp_path / "source", tmp_path / "new" / "output"
     source.write_text("one")
